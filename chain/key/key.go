@@ -1,0 +1,113 @@
+// Package key holds the public keys, signatures and ids of accounts, devices
+// and single keys.
+//
+// It signs and verifies 32-byte digests only; what a digest covers is decided
+// by chain/codec. It stores nothing and knows no passphrase: that is the
+// wallet's keystore. Callers start at Public.Verify and Private.Sign.
+//
+// What must never change: the canonical encoding of a Public (ids are hashes of
+// it), and the rule that one digest and one key have exactly one acceptable
+// signature form (64 bytes, r and s reduced, s in the lower half), so that
+// nobody can turn a valid signature into another one.
+package key
+
+import (
+	"fmt"
+
+	"github.com/hybridos-net/hybridos/chain/codec"
+)
+
+// Alg names a signature algorithm. Numbers are append-only.
+type Alg uint8
+
+// The algorithms of design section 6 that this version knows.
+const (
+	// Secp256k1 is ECDSA over secp256k1, RFC 6979 nonces, 64-byte r||s, low-S.
+	Secp256k1 Alg = 1
+)
+
+// Public is a public key as it stands on the ledger.
+//
+// Evolution: the two fields are fixed for good; a new algorithm takes a new
+// Alg and gives Bytes its own meaning.
+type Public struct {
+	Alg   Alg    `cbor:"1,keyasint"`
+	Bytes []byte `cbor:"2,keyasint"` // Secp256k1: 33 bytes, compressed point (SEC 1 section 2.3.3)
+}
+
+// Signature is r||s, 64 bytes big-endian.
+type Signature []byte
+
+// Validate reports whether p is a key that signatures can be checked against:
+// known algorithm, right length, a point on the curve.
+func (p Public) Validate() error {
+	switch p.Alg {
+	case Secp256k1:
+		_, err := parseSecp256k1(p.Bytes)
+		return err
+	default:
+		return &Error{Kind: UnknownAlg, Detail: fmt.Sprintf("algorithm %d", p.Alg)}
+	}
+}
+
+// Verify checks sig over digest. The error's kind tells why it was refused;
+// nil means valid.
+func (p Public) Verify(digest [32]byte, sig Signature) error {
+	switch p.Alg {
+	case Secp256k1:
+		return verifySecp256k1(p.Bytes, digest, sig)
+	default:
+		return &Error{Kind: UnknownAlg, Detail: fmt.Sprintf("algorithm %d", p.Alg)}
+	}
+}
+
+// Equal reports whether both are the same key.
+func (p Public) Equal(q Public) bool {
+	return p.Alg == q.Alg && string(p.Bytes) == string(q.Bytes)
+}
+
+// ID is the name of this single key.
+func (p Public) ID() KeyID { return KeyID(p.hash(codec.LabelKey)) }
+
+// AccountID is the id of the account whose first key is p. It commits to the
+// key, so whoever knows the id can check a chain of key changes from its root
+// without trusting anybody.
+func (p Public) AccountID() AccountID { return AccountID(p.hash(codec.LabelAccount)) }
+
+// DeviceID is the id of the device whose key is p.
+func (p Public) DeviceID() DeviceID { return DeviceID(p.hash(codec.LabelDevice)) }
+
+func (p Public) hash(l codec.Label) [IDSize]byte {
+	h := codec.Hash(l, codec.MustMarshal(p))
+	return [IDSize]byte(h[:IDSize])
+}
+
+// String is the bech32m text form, "hospub1…".
+func (p Public) String() string {
+	return encodeText(prefixPublic, append([]byte{byte(p.Alg)}, p.Bytes...))
+}
+
+// ParsePublic reads the text form and validates the key.
+func ParsePublic(s string) (Public, error) {
+	raw, err := decodeText(prefixPublic, s)
+	if err != nil {
+		return Public{}, err
+	}
+	if len(raw) < 2 {
+		return Public{}, &Error{Kind: BadText, Detail: "public key is empty"}
+	}
+	p := Public{Alg: Alg(raw[0]), Bytes: raw[1:]}
+	return p, p.Validate()
+}
+
+// MarshalText gives the text form, for JSON.
+func (p Public) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads the text form.
+func (p *Public) UnmarshalText(b []byte) error {
+	q, err := ParsePublic(string(b))
+	if err == nil {
+		*p = q
+	}
+	return err
+}

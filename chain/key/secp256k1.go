@@ -1,0 +1,110 @@
+package key
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
+)
+
+// Sizes of secp256k1 material.
+const (
+	secp256k1PublicSize  = 33
+	secp256k1PrivateSize = 32
+	// SignatureSize is the length of every signature.
+	SignatureSize = 64
+)
+
+func parseSecp256k1(b []byte) (*secp256k1.PublicKey, error) {
+	if len(b) != secp256k1PublicSize {
+		return nil, &Error{Kind: BadKey, Detail: fmt.Sprintf("%d bytes, want %d", len(b), secp256k1PublicSize)}
+	}
+	p, err := secp256k1.ParsePubKey(b)
+	if err != nil {
+		return nil, &Error{Kind: BadKey, Detail: err.Error()}
+	}
+	return p, nil
+}
+
+// verifySecp256k1 adds to the library's verification what it leaves to the
+// caller: SetByteSlice silently reduces values at or above the group order, and
+// Verify accepts both s and n-s. Either would let anybody mint a second valid
+// signature.
+func verifySecp256k1(pub []byte, digest [32]byte, sig Signature) error {
+	if len(sig) != SignatureSize {
+		return &Error{Kind: BadSignature, Detail: fmt.Sprintf("%d bytes, want %d", len(sig), SignatureSize)}
+	}
+	var r, s secp256k1.ModNScalar
+	if r.SetByteSlice(sig[:32]) || s.SetByteSlice(sig[32:]) {
+		return &Error{Kind: BadSignature, Detail: "r or s not below the group order"}
+	}
+	if r.IsZero() || s.IsZero() {
+		return &Error{Kind: BadSignature, Detail: "r or s is zero"}
+	}
+	if s.IsOverHalfOrder() {
+		return &Error{Kind: HighS, Detail: "s is in the upper half of the group order"}
+	}
+	p, err := parseSecp256k1(pub)
+	if err != nil {
+		return err
+	}
+	if !ecdsa.NewSignature(&r, &s).Verify(digest[:], p) {
+		return &Error{Kind: BadSignature, Detail: "does not match key and digest"}
+	}
+	return nil
+}
+
+// Private is a secret key. It is opaque: printing it shows nothing, and it
+// must not be compared or copied by value.
+type Private struct {
+	_ [0]func() // not comparable
+	k *secp256k1.PrivateKey
+}
+
+// Generate makes a new secp256k1 key from random, which must be a
+// cryptographic source (crypto/rand.Reader).
+func Generate(random io.Reader) (*Private, error) {
+	k, err := secp256k1.GeneratePrivateKeyFromRand(random)
+	if err != nil {
+		return nil, fmt.Errorf("generate key: %w", err)
+	}
+	return &Private{k: k}, nil
+}
+
+// FromBytes makes a key of the 32 secret bytes that Secret gave.
+func FromBytes(b []byte) (*Private, error) {
+	var s secp256k1.ModNScalar
+	if len(b) != secp256k1PrivateSize || s.SetByteSlice(b) || s.IsZero() {
+		return nil, &Error{Kind: BadKey, Detail: "not a secp256k1 secret"}
+	}
+	return &Private{k: secp256k1.NewPrivateKey(&s)}, nil
+}
+
+// Public gives the public half.
+func (p *Private) Public() Public {
+	return Public{Alg: Secp256k1, Bytes: p.k.PubKey().SerializeCompressed()}
+}
+
+// Sign signs digest deterministically (RFC 6979) with low s.
+func (p *Private) Sign(digest [32]byte) Signature {
+	sig := ecdsa.Sign(p.k, digest[:])
+	r, s := sig.R(), sig.S()
+	out := make(Signature, SignatureSize)
+	r.PutBytesUnchecked(out[:32])
+	s.PutBytesUnchecked(out[32:])
+	return out
+}
+
+// Secret gives the 32 secret bytes, for an encrypted store only. The caller
+// wipes them.
+func (p *Private) Secret() []byte { return p.k.Serialize() }
+
+// Zero wipes the secret; the key is unusable afterwards.
+func (p *Private) Zero() { p.k.Zero() }
+
+// String never shows the secret.
+func (p *Private) String() string { return "private key (hidden)" }
+
+// GoString never shows the secret.
+func (p *Private) GoString() string { return p.String() }
