@@ -1,0 +1,59 @@
+package tx
+
+import "fmt"
+
+// Kind numbers a payload. Numbers are append-only and never reused.
+type Kind uint16
+
+// The kinds. A new one gets a number here, a row in kinds, a file with its
+// payload, and a row in the authorisation table of chain/state.
+const (
+	KindRegisterDevice Kind = 1
+	KindClaim          Kind = 2
+	KindTransfer       Kind = 3
+	KindRotateKeys     Kind = 4
+	KindCreateGrant    Kind = 5
+	KindRevokeGrant    Kind = 6
+)
+
+// kinds is the one list of what this version decodes.
+var kinds = []struct {
+	kind Kind
+	name string
+	make func() Payload
+}{
+	{KindRegisterDevice, "register-device", func() Payload { return new(RegisterDevice) }},
+	{KindClaim, "claim", func() Payload { return new(Claim) }},
+	{KindTransfer, "transfer", func() Payload { return new(Transfer) }},
+	{KindRotateKeys, "rotate-keys", func() Payload { return new(RotateKeys) }},
+	{KindCreateGrant, "create-grant", func() Payload { return new(CreateGrant) }},
+	{KindRevokeGrant, "revoke-grant", func() Payload { return new(RevokeGrant) }},
+}
+
+// Kinds lists every known kind in order.
+func Kinds() []Kind {
+	out := make([]Kind, len(kinds))
+	for i, k := range kinds {
+		out[i] = k.kind
+	}
+	return out
+}
+
+// String is the name used in logs, the CLI and docs.
+func (k Kind) String() string {
+	for _, row := range kinds {
+		if row.kind == k {
+			return row.name
+		}
+	}
+	return fmt.Sprintf("kind-%d", uint16(k))
+}
+
+func newPayload(k Kind) (Payload, error) {
+	for _, row := range kinds {
+		if row.kind == k {
+			return row.make(), nil
+		}
+	}
+	return nil, &Error{Kind: UnknownKind, Detail: k.String()}
+}

@@ -1,0 +1,18 @@
+package tx
+
+// Caps of the decoder.
+const (
+	// MaxBytes is the longest envelope (design section 6).
+	MaxBytes = 64 << 10
+	// MaxSigs bounds signature checks per transaction: two accounts of MaxKeys
+	// each, and a device.
+	MaxSigs = 2*MaxKeys + 1
+	// MaxKeys is how many keys an account or vendor may have.
+	MaxKeys = 16
+	// MaxTargets is how many devices one grant may name.
+	MaxTargets = 32
+	// MaxMethods is how many methods one target may name.
+	MaxMethods = 32
+	// MaxName is the longest endpoint, method or model name.
+	MaxName = 64
+)
