@@ -1,0 +1,66 @@
+package state
+
+// ErrorKind names why a transaction or a right was refused; comparable with
+// errors.Is. Kinds of chain/codec, chain/key and chain/tx pass through.
+type ErrorKind string
+
+// Error makes a kind usable as a target of errors.Is.
+func (k ErrorKind) Error() string { return string(k) }
+
+// The kinds of refusal.
+const (
+	// NotAuthorised: the authorisation table has no row for the kind.
+	NotAuthorised ErrorKind = "not_authorised"
+	// TxExpired: block time has reached the transaction's expiry.
+	TxExpired ErrorKind = "tx_expired"
+	// TxLifeTooLong: the expiry lies further ahead than MaxTxLife.
+	TxLifeTooLong ErrorKind = "tx_life_too_long"
+	// BadSequence: not the account's next number; build it again and retry.
+	BadSequence ErrorKind = "bad_sequence"
+	// WrongSigner: a signature by a key that has no say in this transaction.
+	WrongSigner ErrorKind = "wrong_signer"
+	// MissingSigner: a required signature or part of a threshold is missing.
+	MissingSigner ErrorKind = "missing_signer"
+	// NoVendor: the vendor is not admitted.
+	NoVendor ErrorKind = "no_vendor"
+	// NoAccount: the account does not exist.
+	NoAccount ErrorKind = "no_account"
+	// AccountExists: a root key was sent for an account that exists.
+	AccountExists ErrorKind = "account_exists"
+	// NoDevice: the device is not registered.
+	NoDevice ErrorKind = "no_device"
+	// DeviceExists: the device is registered already.
+	DeviceExists ErrorKind = "device_exists"
+	// DeviceOwned: the device has an owner and cannot be claimed.
+	DeviceOwned ErrorKind = "device_owned"
+	// NotOwner: the acting account does not own the device.
+	NotOwner ErrorKind = "not_owner"
+	// StaleEpoch: the epoch is not the one that the device's record asks for.
+	StaleEpoch ErrorKind = "stale_epoch"
+	// QuotaExceeded: the vendor has registered as many devices as it may.
+	QuotaExceeded ErrorKind = "quota_exceeded"
+	// BadKeyVersion: not the account's next key version.
+	BadKeyVersion ErrorKind = "bad_key_version"
+	// NoGrant: the grant does not exist.
+	NoGrant ErrorKind = "no_grant"
+	// GrantRevoked: the grant is dead.
+	GrantRevoked ErrorKind = "grant_revoked"
+	// NotIssuer: the acting account did not give the grant.
+	NotIssuer ErrorKind = "not_issuer"
+	// NoChange: no transaction stands behind a claimed change of keys or owner.
+	NoChange ErrorKind = "no_change"
+	// Forged: a record claims a right that its signed transaction does not give.
+	Forged ErrorKind = "forged"
+)
+
+// Error is a refusal with its kind and detail for people.
+type Error struct {
+	Kind   ErrorKind
+	Detail string
+}
+
+// Error gives kind and detail.
+func (e *Error) Error() string { return string(e.Kind) + ": " + e.Detail }
+
+// Unwrap lets errors.Is find the kind.
+func (e *Error) Unwrap() error { return e.Kind }

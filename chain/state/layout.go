@@ -1,0 +1,47 @@
+package state
+
+import (
+	"encoding/binary"
+
+	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/tx"
+)
+
+// The first byte of a record's key in the tree. Bytes are append-only.
+const (
+	prefixParams      = 'p'
+	prefixVendor      = 'v'
+	prefixAccount     = 'a'
+	prefixKeyChange   = 'k'
+	prefixDevice      = 'd'
+	prefixOwnerChange = 'o'
+	prefixGrant       = 'g'
+)
+
+// ParamsKey is where the parameters stand.
+func ParamsKey() []byte { return []byte{prefixParams} }
+
+// VendorKey is where a vendor stands.
+func VendorKey(id key.AccountID) []byte { return append([]byte{prefixVendor}, id[:]...) }
+
+// AccountKey is where an account stands.
+func AccountKey(id key.AccountID) []byte { return append([]byte{prefixAccount}, id[:]...) }
+
+// DeviceKey is where a device stands.
+func DeviceKey(id key.DeviceID) []byte { return append([]byte{prefixDevice}, id[:]...) }
+
+// GrantKey is where a grant stands.
+func GrantKey(id tx.ID) []byte { return append([]byte{prefixGrant}, id[:]...) }
+
+// KeyChangeKey is where the transaction stands that made an account's key set
+// of the given version (1 and up; version 0 is the root key alone).
+func KeyChangeKey(id key.AccountID, version uint64) []byte {
+	k := append([]byte{prefixKeyChange}, id[:]...)
+	return binary.BigEndian.AppendUint64(k, version)
+}
+
+// OwnerChangeKey is where the transaction stands that began a device's epoch.
+func OwnerChangeKey(id key.DeviceID, epoch uint64) []byte {
+	k := append([]byte{prefixOwnerChange}, id[:]...)
+	return binary.BigEndian.AppendUint64(k, epoch)
+}

@@ -1,0 +1,160 @@
+package state
+
+import (
+	"fmt"
+
+	"github.com/hybridos-net/hybridos/chain/codec"
+	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/tx"
+)
+
+// Params are the ledger's own settings.
+//
+// Evolution: field 1 is fixed; new ones are optional.
+type Params struct {
+	Chain codec.ChainDigest `cbor:"1,keyasint"`
+}
+
+// Vendor is a maker of devices, admitted by governance.
+//
+// Evolution: fields 1 to 6 are fixed; new ones are optional.
+type Vendor struct {
+	Name      string       `cbor:"1,keyasint"`
+	Keys      []key.Public `cbor:"2,keyasint"`
+	Threshold uint8        `cbor:"3,keyasint"`
+	Quota     uint64       `cbor:"4,keyasint"` // devices it may register in all
+	Used      uint64       `cbor:"5,keyasint"` // devices it has registered
+	Sequence  uint64       `cbor:"6,keyasint"` // number of its next transaction
+}
+
+// KeySet is the keys of an account at one version.
+type KeySet struct {
+	Version   uint64          `cbor:"1,keyasint"` // how often the keys have been rotated
+	Threshold uint8           `cbor:"2,keyasint"`
+	Keys      []tx.AccountKey `cbor:"3,keyasint"`
+}
+
+// RootKeySet is the key set that every account starts with: its first key,
+// alone, with all rights.
+func RootKeySet(root key.Public) KeySet {
+	return KeySet{Threshold: 1, Keys: []tx.AccountKey{{Key: root, Rights: tx.RightAdmin | tx.RightInvoke}}}
+}
+
+// Find gives the key with the given id, if it is in the set.
+func (s KeySet) Find(id key.KeyID) (tx.AccountKey, bool) {
+	for _, k := range s.Keys {
+		if k.Key.ID() == id {
+			return k, true
+		}
+	}
+	return tx.AccountKey{}, false
+}
+
+// Account is a set of owner keys.
+//
+// Evolution: fields 1 to 3 are fixed; new ones are optional.
+type Account struct {
+	Root     key.Public `cbor:"1,keyasint"` // the first key; its hash is the account's id
+	KeySet   KeySet     `cbor:"2,keyasint"`
+	Sequence uint64     `cbor:"3,keyasint"` // number of its next transaction
+}
+
+// Device is a registered device.
+//
+// Evolution: fields 1 to 6 are fixed; new ones are optional.
+type Device struct {
+	Key     key.Public     `cbor:"1,keyasint"`
+	SealKey [32]byte       `cbor:"2,keyasint"`
+	Vendor  key.AccountID  `cbor:"3,keyasint"`
+	Model   string         `cbor:"4,keyasint"`
+	Epoch   uint64         `cbor:"5,keyasint"`           // counts ownerships; 0 until the first claim
+	Owner   *key.AccountID `cbor:"6,keyasint,omitempty"` // nil: unowned
+}
+
+// Status is the state of a grant. Revocation is a record, not an absence, so
+// that one membership proof tells a device that a grant is dead.
+type Status uint8
+
+// The states of a grant. Numbers are append-only.
+const (
+	// Active: the grant holds within its times.
+	Active Status = 1
+	// Revoked: dead for good.
+	Revoked Status = 2
+)
+
+// Grant is a right that an account gave, with the transaction that proves it.
+//
+// Evolution: fields 1 to 3 are fixed; new ones are optional.
+type Grant struct {
+	Issuer key.AccountID `cbor:"1,keyasint"`
+	Status Status        `cbor:"2,keyasint"`
+	Tx     []byte        `cbor:"3,keyasint"` // the signed CreateGrant envelope
+}
+
+// GetVendor reads a vendor; kind NoVendor if there is none.
+func GetVendor(v View, id key.AccountID) (r Vendor, err error) {
+	return r, get(v, VendorKey(id), &r, NoVendor)
+}
+
+// GetAccount reads an account; kind NoAccount if there is none.
+func GetAccount(v View, id key.AccountID) (r Account, err error) {
+	return r, get(v, AccountKey(id), &r, NoAccount)
+}
+
+// GetDevice reads a device; kind NoDevice if there is none.
+func GetDevice(v View, id key.DeviceID) (r Device, err error) {
+	return r, get(v, DeviceKey(id), &r, NoDevice)
+}
+
+// GetGrant reads a grant; kind NoGrant if there is none.
+func GetGrant(v View, id tx.ID) (r Grant, err error) {
+	return r, get(v, GrantKey(id), &r, NoGrant)
+}
+
+// GetKeyChange reads the signed transaction that made an account's key set of
+// the given version.
+func GetKeyChange(v View, id key.AccountID, version uint64) ([]byte, error) {
+	return getEnvelope(v, KeyChangeKey(id, version))
+}
+
+// GetOwnerChange reads the signed transaction that began a device's epoch.
+func GetOwnerChange(v View, id key.DeviceID, epoch uint64) ([]byte, error) {
+	return getEnvelope(v, OwnerChangeKey(id, epoch))
+}
+
+func getEnvelope(v View, k []byte) ([]byte, error) {
+	raw, err := v.Get(k)
+	if err != nil {
+		return nil, fmt.Errorf("read record %x: %w", k, err)
+	}
+	if raw == nil {
+		return nil, &Error{Kind: NoChange, Detail: fmt.Sprintf("record %x", k)}
+	}
+	return raw, nil
+}
+
+func get(v View, k []byte, into any, missing ErrorKind) error {
+	raw, err := v.Get(k)
+	if err != nil {
+		return fmt.Errorf("read record %x: %w", k, err)
+	}
+	if raw == nil {
+		return &Error{Kind: missing, Detail: fmt.Sprintf("record %x", k)}
+	}
+	if err := codec.Unmarshal(raw, into, MaxRecord); err != nil {
+		return fmt.Errorf("record %x: %w", k, err)
+	}
+	return nil
+}
+
+func put(s Tree, k []byte, record any) error {
+	raw, err := codec.Marshal(record)
+	if err != nil {
+		return err
+	}
+	if err := s.Set(k, raw); err != nil {
+		return fmt.Errorf("write record %x: %w", k, err)
+	}
+	return nil
+}

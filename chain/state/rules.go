@@ -1,0 +1,40 @@
+package state
+
+import "github.com/hybridos-net/hybridos/chain/tx"
+
+// actor says whose sequence number a kind uses.
+type actor uint8
+
+const (
+	actorAccount  actor = iota + 1 // an account on the ledger
+	actorMaybeNew                  // an account that the transaction itself may create
+	actorVendor                    // a vendor
+)
+
+// rule is a row of the authorisation table.
+type rule struct {
+	kind    tx.Kind
+	actor   actor
+	roles   []tx.Role // exactly these roles sign, no other
+	signers func(View, *tx.Tx) ([]signer, error)
+	apply   func(Tree, Block, *tx.Tx) error
+}
+
+// rules is the authorisation table: a kind without a row is refused.
+var rules = []rule{
+	{tx.KindRegisterDevice, actorVendor, []tx.Role{tx.RoleVendor}, registerDeviceSigners, applyRegisterDevice},
+	{tx.KindClaim, actorMaybeNew, []tx.Role{tx.RoleAccount, tx.RoleDevice}, claimSigners, applyClaim},
+	{tx.KindTransfer, actorAccount, []tx.Role{tx.RoleAccount, tx.RoleNewOwner}, transferSigners, applyTransfer},
+	{tx.KindRotateKeys, actorAccount, []tx.Role{tx.RoleAccount, tx.RoleNewKey}, rotateKeysSigners, applyRotateKeys},
+	{tx.KindCreateGrant, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyCreateGrant},
+	{tx.KindRevokeGrant, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyRevokeGrant},
+}
+
+func ruleOf(k tx.Kind) (rule, error) {
+	for _, r := range rules {
+		if r.kind == k {
+			return r, nil
+		}
+	}
+	return rule{}, &Error{Kind: NotAuthorised, Detail: "no rule for " + k.String()}
+}
