@@ -1,0 +1,214 @@
+// Package command is the wire form of requests to devices and of their signed
+// answers.
+//
+// It knows bytes, shapes and signatures. Whether a command may run is decided
+// by deviceos/gate; where keys come from by chain/state. Senders use New and
+// Command.Sign; devices use Decode; whoever waits for the answer uses
+// Receipt.Verify.
+//
+// What must never change: the numbers of fields, types, statuses and codes, and
+// that params reach the actuator as the very bytes that were signed.
+package command
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"github.com/hybridos-net/hybridos/chain/codec"
+	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/tx"
+)
+
+// Version is the body version that this code writes and accepts.
+const Version = 1
+
+// Type says what kind of request a body is. Numbers are append-only.
+type Type uint8
+
+// TypeInvoke calls a method of an endpoint.
+const TypeInvoke Type = 1
+
+// ID names a command: the digest that its signatures cover.
+type ID [32]byte
+
+// String is the hex form.
+func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// MarshalText gives the hex form, for JSON.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads the hex form.
+func (id *ID) UnmarshalText(b []byte) error {
+	raw, err := hex.DecodeString(string(b))
+	if err != nil || len(raw) != len(id) {
+		return refuse(Malformed, "command id %q is not 64 hex digits", b)
+	}
+	*id = ID(raw)
+	return nil
+}
+
+// ChainPrefixSize is how much of the chain digest a body repeats, so that a
+// device can refuse another ledger's command before it checks a signature. The
+// signature covers the whole digest.
+const ChainPrefixSize = 8
+
+// Body is the signed part of a command.
+//
+// Evolution: fields 1 to 16 are fixed; new ones go into Ext. An extension
+// with a number below 128 is critical: a device that does not know it refuses
+// the command.
+type Body struct {
+	Version   uint8                 `cbor:"1,keyasint"`
+	Type      Type                  `cbor:"2,keyasint"`
+	Chain     [ChainPrefixSize]byte `cbor:"3,keyasint"`
+	Device    key.DeviceID          `cbor:"4,keyasint"`
+	Endpoint  string                `cbor:"5,keyasint"`
+	Epoch     uint64                `cbor:"6,keyasint"`
+	Principal key.AccountID         `cbor:"7,keyasint"`           // whose right is used: the owner, or the account id of a grantee's key
+	Key       key.KeyID             `cbor:"8,keyasint"`           // the key that signs
+	Grant     *tx.ID                `cbor:"9,keyasint,omitempty"` // absent: the principal is the owner
+	Salt      uint64                `cbor:"10,keyasint"`          // with Key: the replay lane
+	Nonce     uint64                `cbor:"11,keyasint"`          // rises within the lane
+	IssuedAt  uint64                `cbor:"12,keyasint"`          // Unix milliseconds
+	Expires   uint64                `cbor:"13,keyasint"`          // Unix milliseconds
+	Method    string                `cbor:"14,keyasint"`
+	Params    []byte                `cbor:"15,keyasint,omitempty"` // opaque, executed exactly as signed
+	Seen      uint64                `cbor:"16,keyasint,omitempty"` // highest ledger height that the signer has verified
+	Ext       map[uint64]codec.Raw  `cbor:"17,keyasint,omitempty"`
+}
+
+// Sig is one signature of a command.
+type Sig struct {
+	Key   key.KeyID     `cbor:"1,keyasint"`
+	Bytes key.Signature `cbor:"2,keyasint"`
+}
+
+// Envelope is what travels.
+//
+// Evolution: fields 1 and 2 are fixed; evidence will be an optional field.
+type Envelope struct {
+	Body []byte `cbor:"1,keyasint"`
+	Sigs []Sig  `cbor:"2,keyasint"`
+}
+
+// Command is a decoded command. Its fields must not be changed once it has
+// been signed or decoded.
+type Command struct {
+	Body Body
+	Sigs []Sig
+
+	raw []byte // the body's canonical bytes
+}
+
+// New builds an unsigned command; version and type are filled in.
+func New(b Body) (*Command, error) {
+	b.Version, b.Type = Version, TypeInvoke
+	c := &Command{Body: b, raw: codec.MustMarshal(b)}
+	if len(c.raw) > MaxBytes {
+		return nil, refuse(TooLarge, "command body of %d bytes, at most %d", len(c.raw), MaxBytes)
+	}
+	return c, c.validate()
+}
+
+// Decode reads an envelope. Everything that is not canonical or not within its
+// caps is refused with the Code that a receipt shows; no signature is checked.
+func Decode(b []byte) (*Command, error) {
+	var e Envelope
+	if err := codec.Unmarshal(b, &e, MaxBytes); err != nil {
+		return nil, codecRefusal(err)
+	}
+	c := &Command{Sigs: e.Sigs, raw: e.Body}
+	if err := codec.Unmarshal(e.Body, &c.Body, MaxBytes); err != nil {
+		return nil, codecRefusal(err)
+	}
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	return c, c.validateSigs()
+}
+
+func (c *Command) validate() error {
+	b := &c.Body
+	if b.Version != Version {
+		return refuse(BadVersion, "body version %d", b.Version)
+	}
+	if b.Type != TypeInvoke {
+		return refuse(BadType, "type %d", b.Type)
+	}
+	if !tx.ValidName(b.Endpoint) || !tx.ValidName(b.Method) {
+		return refuse(Malformed, "endpoint %q or method %q", b.Endpoint, b.Method)
+	}
+	if b.Epoch == 0 || b.Nonce == 0 || b.Expires <= b.IssuedAt {
+		return refuse(Malformed, "no epoch, no nonce, or expires before it was issued")
+	}
+	for n := range b.Ext {
+		if n < firstOptionalExt {
+			return refuse(UnknownExtension, "critical extension %d", n)
+		}
+	}
+	return nil
+}
+
+// firstOptionalExt is the lowest extension number that may be ignored.
+const firstOptionalExt = 128
+
+func (c *Command) validateSigs() error {
+	if len(c.Sigs) == 0 || len(c.Sigs) > MaxSigs {
+		return refuse(Malformed, "%d signatures, want 1 to %d", len(c.Sigs), MaxSigs)
+	}
+	for i, s := range c.Sigs {
+		if len(s.Bytes) != key.SignatureSize {
+			return refuse(Malformed, "signature of %d bytes", len(s.Bytes))
+		}
+		if i > 0 && bytes.Compare(c.Sigs[i-1].Key[:], s.Key[:]) >= 0 {
+			return refuse(Malformed, "signatures repeated or out of order")
+		}
+	}
+	return nil
+}
+
+// Bytes is the envelope's canonical encoding.
+func (c *Command) Bytes() []byte {
+	return codec.MustMarshal(Envelope{Body: c.raw, Sigs: c.Sigs})
+}
+
+// Digest is what signatures cover on the given ledger.
+func (c *Command) Digest(chain codec.ChainDigest) [32]byte {
+	return codec.Digest(codec.LabelCommand, chain, c.raw)
+}
+
+// ID is the digest as the command's name.
+func (c *Command) ID(chain codec.ChainDigest) ID { return ID(c.Digest(chain)) }
+
+// Sign adds k's signature.
+func (c *Command) Sign(chain codec.ChainDigest, k *key.Private) {
+	s := Sig{Key: k.Public().ID(), Bytes: k.Sign(c.Digest(chain))}
+	i, found := slices.BinarySearchFunc(c.Sigs, s, func(a, b Sig) int { return bytes.Compare(a.Key[:], b.Key[:]) })
+	if found {
+		c.Sigs[i] = s
+		return
+	}
+	c.Sigs = slices.Insert(c.Sigs, i, s)
+}
+
+// VerifyBy checks that the only signature is by k and valid.
+func (c *Command) VerifyBy(chain codec.ChainDigest, k key.Public) error {
+	if len(c.Sigs) != 1 || c.Sigs[0].Key != k.ID() {
+		return refuse(UnknownKey, "want exactly one signature, by %s", k.ID())
+	}
+	if err := k.Verify(c.Digest(chain), c.Sigs[0].Bytes); err != nil {
+		return keyRefusal(err)
+	}
+	return nil
+}
+
+// Prefix is the part of a chain digest that a body repeats.
+func Prefix(chain codec.ChainDigest) [ChainPrefixSize]byte {
+	return [ChainPrefixSize]byte(chain[:ChainPrefixSize])
+}
+
+func refuse(c Code, format string, args ...any) error {
+	return &Error{Code: c, Detail: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,16 @@
+package command
+
+// Caps of the decoders.
+const (
+	// MaxBytes is the longest command without evidence (design section 6).
+	MaxBytes = 4 << 10
+	// MaxSigs bounds the signature checks that one message can cause.
+	MaxSigs = 8
+	// MaxReceipt is the longest receipt; results are capped at MaxResult.
+	MaxReceipt = 8 << 10
+	// MaxResult is the longest result that fits a receipt with its other fields.
+	MaxResult = 4 << 10
+	// MaxLife is the longest life of a command to an interactive method, in
+	// milliseconds (design section 8).
+	MaxLife = 60_000
+)

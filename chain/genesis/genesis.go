@@ -1,0 +1,146 @@
+// Package genesis is the document that a ledger starts from: its name, first
+// validators and first vendors.
+//
+// It reads and checks the document and writes the first records; it neither
+// stores nor fetches anything. Callers use Parse and Doc.Apply. Everybody who
+// joins pins Doc.Hash, from which the chain digest follows.
+//
+// What must never change: the JSON names, and Hash for an unchanged document.
+package genesis
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+
+	"github.com/hybridos-net/hybridos/chain/codec"
+	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/state"
+)
+
+// Doc is the genesis document.
+//
+// Evolution: fields 1 to 4 are fixed; new ones are optional. The JSON form is
+// for people and files; the hash is taken over the canonical encoding, so that
+// white space does not make another ledger.
+type Doc struct {
+	ChainID    string      `cbor:"1,keyasint" json:"chain_id"`
+	Time       int64       `cbor:"2,keyasint" json:"time"` // Unix seconds
+	Validators []Validator `cbor:"3,keyasint" json:"validators"`
+	Vendors    []Vendor    `cbor:"4,keyasint" json:"vendors"`
+}
+
+// Validator is one of the first validators. All have equal power.
+type Validator struct {
+	Name   string `cbor:"1,keyasint" json:"name"`
+	PubKey []byte `cbor:"2,keyasint" json:"pub_key"` // 32 bytes, Ed25519 (RFC 8032)
+}
+
+// Vendor is a vendor admitted from the start. Its id follows from its first
+// key.
+type Vendor struct {
+	Name      string       `cbor:"1,keyasint" json:"name"`
+	Keys      []key.Public `cbor:"2,keyasint" json:"keys"`
+	Threshold uint8        `cbor:"3,keyasint" json:"threshold"`
+	Quota     uint64       `cbor:"4,keyasint" json:"quota"` // devices that it may register
+}
+
+// chainIDForm is what fits a DID, a topic and a file name.
+var chainIDForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{2,47}$`)
+
+// Parse reads the JSON form. Unknown names, trailing data and every value out
+// of its range are refused.
+func Parse(b []byte) (*Doc, error) {
+	if len(b) > MaxBytes {
+		return nil, fmt.Errorf("genesis document of %d bytes, at most %d", len(b), MaxBytes)
+	}
+	d := new(Doc)
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(d); err != nil {
+		return nil, fmt.Errorf("read genesis document: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, fmt.Errorf("read genesis document: data after the end")
+	}
+	return d, d.Validate()
+}
+
+// Validate checks every value.
+func (d *Doc) Validate() error {
+	if !chainIDForm.MatchString(d.ChainID) {
+		return fmt.Errorf("chain id %q: want 3 to 48 of a-z, 0-9 and '-'", d.ChainID)
+	}
+	if d.Time <= 0 {
+		return fmt.Errorf("genesis time %d is not after 1970", d.Time)
+	}
+	if len(d.Validators) == 0 || len(d.Validators) > MaxValidators {
+		return fmt.Errorf("%d validators, want 1 to %d", len(d.Validators), MaxValidators)
+	}
+	seen := make(map[string]bool)
+	for _, v := range d.Validators {
+		if v.Name == "" || len(v.Name) > maxName || len(v.PubKey) != validatorKeySize || seen[string(v.PubKey)] {
+			return fmt.Errorf("validator %q: needs a name and a 32-byte key of its own", v.Name)
+		}
+		seen[string(v.PubKey)] = true
+	}
+	if len(d.Vendors) > MaxVendors {
+		return fmt.Errorf("%d vendors, at most %d", len(d.Vendors), MaxVendors)
+	}
+	for _, v := range d.Vendors {
+		if err := v.validate(seen); err != nil {
+			return fmt.Errorf("vendor %q: %w", v.Name, err)
+		}
+	}
+	return nil
+}
+
+func (v Vendor) validate(seen map[string]bool) error {
+	if v.Name == "" || len(v.Name) > maxName {
+		return fmt.Errorf("no name, or too long")
+	}
+	if len(v.Keys) == 0 || len(v.Keys) > maxVendorKeys || v.Threshold == 0 || int(v.Threshold) > len(v.Keys) {
+		return fmt.Errorf("threshold %d of %d keys", v.Threshold, len(v.Keys))
+	}
+	for _, k := range v.Keys {
+		if err := k.Validate(); err != nil {
+			return err
+		}
+		if seen[k.String()] {
+			return fmt.Errorf("key %s stands twice", k)
+		}
+		seen[k.String()] = true
+	}
+	return nil
+}
+
+// Hash names the document.
+func (d *Doc) Hash() [32]byte { return codec.Hash(codec.LabelGenesis, codec.MustMarshal(d)) }
+
+// Chain is the digest of the ledger that starts from this document.
+func (d *Doc) Chain() codec.ChainDigest { return codec.NewChainDigest(d.ChainID, d.Hash()) }
+
+// JSON is the form for files, indented.
+func (d *Doc) JSON() []byte {
+	b, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		panic("genesis: " + err.Error())
+	}
+	return append(b, '\n')
+}
+
+// Apply writes the first records.
+func (d *Doc) Apply(s state.Tree) error {
+	if err := s.Set(state.ParamsKey(), codec.MustMarshal(state.Params{Chain: d.Chain()})); err != nil {
+		return err
+	}
+	for _, v := range d.Vendors {
+		r := state.Vendor{Name: v.Name, Keys: v.Keys, Threshold: v.Threshold, Quota: v.Quota}
+		if err := s.Set(state.VendorKey(v.Keys[0].AccountID()), codec.MustMarshal(r)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
