@@ -32,7 +32,10 @@ type Doc struct {
 	Vendors    []Vendor    `cbor:"4,keyasint" json:"vendors"`
 }
 
-// Validator is one of the first validators. All have equal power.
+// Power is the voting power of every validator.
+const Power = 1
+
+// Validator is one of the first validators. All have the same Power.
 type Validator struct {
 	Name   string `cbor:"1,keyasint" json:"name"`
 	PubKey []byte `cbor:"2,keyasint" json:"pub_key"` // 32 bytes, Ed25519 (RFC 8032)
