@@ -1,0 +1,19 @@
+package light
+
+import "github.com/hybridos-net/hybridos/chain/genesis"
+
+// Caps of the verifier.
+const (
+	// MaxBlockBytes is the longest light block: MaxValidators with some 300
+	// bytes each in set and commit, and a header.
+	MaxBlockBytes = 64 << 10
+	// MaxValidators bounds the signature checks that one header can cause.
+	MaxValidators = genesis.MaxValidators
+
+	// maxPower keeps every sum below 2^63: 3 * MaxValidators * maxPower.
+	maxPower = 1 << 40
+	// maxBisection is how many headers may wait to be reached; 2^40 heights.
+	maxBisection = 40
+	// maxCached is how many records are kept per head.
+	maxCached = 256
+)
