@@ -1,0 +1,242 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hybridos-net/hybridos/p2p/frame"
+	"github.com/hybridos-net/hybridos/p2p/topic"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// Handler answers one command. It may be called from several goroutines at once
+// and must answer every command, refusals included, within topic.MaxReceipt.
+// ctx ends with the server, not with the stream: a sender that hangs up does
+// not undo a command that was begun. An empty answer closes the stream.
+type Handler func(ctx context.Context, from peer.ID, command []byte) []byte
+
+// Config is what a Server needs; zero limits have the defaults.
+type Config struct {
+	Host    host.Host // required
+	Handler Handler   // required
+	// InFlight bounds the commands of one stream being handled at once.
+	InFlight int
+	// Streams and StreamsPerPeer bound the open command streams.
+	Streams, StreamsPerPeer int
+	// Idle closes a stream without requests.
+	Idle time.Duration
+	// Drain is how long a peer may leave its answers unread.
+	Drain  time.Duration
+	Logger *slog.Logger // nil discards
+}
+
+// Server is the device's end.
+type Server struct {
+	cfg Config
+
+	mu      sync.Mutex
+	streams map[network.Stream]struct{}
+	perPeer map[peer.ID]int
+	closed  bool
+	work    sync.WaitGroup
+}
+
+// New checks the configuration; it starts nothing.
+func New(cfg Config) (*Server, error) {
+	if cfg.Host == nil || cfg.Handler == nil {
+		return nil, errors.New("command server: host and handler are required")
+	}
+	or := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	or(&cfg.InFlight, DefaultInFlight)
+	or(&cfg.Streams, DefaultStreams)
+	or(&cfg.StreamsPerPeer, DefaultStreamsPerPeer)
+	if cfg.Idle <= 0 {
+		cfg.Idle = DefaultIdle
+	}
+	if cfg.Drain <= 0 {
+		cfg.Drain = DefaultDrain
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Server{cfg: cfg, streams: map[network.Stream]struct{}{}, perPeer: map[peer.ID]int{}}, nil
+}
+
+// Run serves until ctx ends, then closes all streams and returns when every
+// handler has returned. A server runs once.
+func (s *Server) Run(ctx context.Context) error {
+	s.cfg.Host.SetStreamHandler(topic.Command, func(st network.Stream) { s.serve(ctx, st) })
+	<-ctx.Done()
+	s.cfg.Host.RemoveStreamHandler(topic.Command)
+	s.mu.Lock()
+	s.closed = true
+	for st := range s.streams {
+		_ = st.ResetWithError(network.StreamShutdown)
+	}
+	s.mu.Unlock()
+	s.work.Wait()
+	return nil
+}
+
+// enter admits a stream within the limits.
+func (s *Server) enter(st network.Stream) bool {
+	from := st.Conn().RemotePeer()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || len(s.streams) >= s.cfg.Streams || s.perPeer[from] >= s.cfg.StreamsPerPeer {
+		return false
+	}
+	s.streams[st] = struct{}{}
+	s.perPeer[from]++
+	s.work.Add(1)
+	return true
+}
+
+// leave forgets a stream.
+func (s *Server) leave(st network.Stream) {
+	from := st.Conn().RemotePeer()
+	s.mu.Lock()
+	delete(s.streams, st)
+	if s.perPeer[from]--; s.perPeer[from] == 0 {
+		delete(s.perPeer, from)
+	}
+	s.mu.Unlock()
+	s.work.Done()
+}
+
+// serve runs one stream to its end.
+func (s *Server) serve(ctx context.Context, st network.Stream) {
+	if !s.enter(st) {
+		_ = st.ResetWithError(network.StreamResourceLimitExceeded)
+		return
+	}
+	defer s.leave(st)
+	c := &serving{
+		server: s, stream: st, from: st.Conn().RemotePeer(),
+		in:    frame.NewReader(st, maxRequest),
+		out:   frame.NewWriter(st, maxAnswer),
+		slots: make(chan struct{}, s.cfg.InFlight),
+	}
+	c.readers.Add(1)
+	c.read(ctx)
+	c.readers.Wait()
+	if c.cause != nil {
+		s.cfg.Logger.Debug("command stream closed", "peer", c.from, "cause", c.cause)
+	}
+}
+
+// serving is one stream at the device. At any time one goroutine reads it: the
+// reader handles the command itself, and hands reading over when that takes
+// longer than a moment. So a quick answer costs no goroutine switch, and a slow
+// one holds nobody up.
+type serving struct {
+	server *Server
+	stream network.Stream
+	from   peer.ID
+
+	in     *frame.Reader // of the reading goroutine
+	last   uint64
+	readBy time.Time
+
+	slots   chan struct{}
+	readers sync.WaitGroup
+
+	writing sync.Mutex
+	out     *frame.Writer
+	number  []byte
+	drainBy time.Time
+
+	ending sync.Once
+	cause  error
+}
+
+// read serves requests until the stream ends or reading was handed over.
+func (c *serving) read(ctx context.Context) {
+	defer c.readers.Done()
+	for {
+		n, body, err := c.next()
+		if err != nil {
+			c.end(err)
+			return
+		}
+		c.slots <- struct{}{}
+		var handed atomic.Bool
+		c.readers.Add(1)
+		timer := time.AfterFunc(handOver, func() {
+			if handed.CompareAndSwap(false, true) {
+				c.read(ctx)
+			}
+		})
+		err = c.answer(ctx, n, body)
+		<-c.slots
+		if err != nil {
+			c.end(err)
+		}
+		if !handed.CompareAndSwap(false, true) {
+			return
+		}
+		timer.Stop()
+		c.readers.Done()
+	}
+}
+
+// next reads one request. The idle deadline moves only when half of it passed:
+// a timer per command would cost more than the rest of this function.
+func (c *serving) next() (uint64, []byte, error) {
+	if now := time.Now(); c.readBy.Sub(now) < c.server.cfg.Idle/2 {
+		c.readBy = now.Add(c.server.cfg.Idle)
+		_ = c.stream.SetReadDeadline(c.readBy)
+	}
+	f, err := c.in.Next()
+	if err != nil {
+		return 0, nil, err
+	}
+	n, body, err := split(f)
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(body) > topic.MaxCommand {
+		return 0, nil, frame.TooLarge
+	}
+	if n <= c.last {
+		return 0, nil, fmt.Errorf("%w: %d after %d", BadNumber, n, c.last)
+	}
+	c.last = n
+	return n, body, nil
+}
+
+// answer handles a command and writes its receipt.
+func (c *serving) answer(ctx context.Context, n uint64, body []byte) error {
+	receipt := c.server.cfg.Handler(ctx, c.from, body)
+	if len(receipt) == 0 || len(receipt) > topic.MaxReceipt {
+		return fmt.Errorf("handler answers %d bytes", len(receipt))
+	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if now := time.Now(); c.drainBy.Sub(now) < c.server.cfg.Drain/2 {
+		c.drainBy = now.Add(c.server.cfg.Drain)
+		_ = c.stream.SetWriteDeadline(c.drainBy)
+	}
+	c.number = appendNumber(c.number[:0], n)
+	return c.out.Write(c.number, receipt)
+}
+
+// end closes the stream for good; the first cause is the one told. A reset and
+// not a close, so that the peer's next write fails instead of vanishing.
+func (c *serving) end(cause error) {
+	c.ending.Do(func() {
+		c.cause = cause
+		_ = c.stream.ResetWithError(network.StreamProtocolViolation)
+	})
+}
