@@ -1,0 +1,213 @@
+// Package abci is the ledger as a CometBFT application: it runs chain/state's
+// rules over chain/store's tree, block by block.
+//
+// It decides nothing of its own about transactions (chain/state does) and knows
+// no network. Callers use New and hand the App to CometBFT; App.Prove serves
+// light clients.
+//
+// What must never change: the state after block H is version H of the tree and
+// its root stands in header H+1; the codes; and that a block executes to the
+// same result on every validator, so that no clock, randomness or map order
+// reaches it.
+package abci
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cometbft/cometbft/abci/types"
+
+	"github.com/hybridos-net/hybridos/chain/codec"
+	"github.com/hybridos-net/hybridos/chain/genesis"
+	"github.com/hybridos-net/hybridos/chain/state"
+	"github.com/hybridos-net/hybridos/chain/store"
+)
+
+// Config configures New. Logger and Now may be nil.
+type Config struct {
+	// Genesis is the document that the ledger starts from.
+	Genesis *genesis.Doc
+	// Tree is the open state tree. The App is its only writer; the caller
+	// closes it.
+	Tree *store.Tree
+	// Now is the clock for admission to the mempool; nil for the system's. No
+	// block depends on it.
+	Now func() time.Time
+	// Logger is nil for none.
+	Logger *slog.Logger
+}
+
+// App is the application. CometBFT's local client calls it under one lock;
+// Prove, Height and Failed are safe beside that.
+type App struct {
+	types.BaseApplication
+
+	doc   *genesis.Doc
+	chain codec.ChainDigest
+	tree  *store.Tree
+	now   func() time.Time
+	log   *slog.Logger
+
+	check    *state.Overlay // committed state and what stands in the mempool
+	decided  *execution     // proposal accepted last, to be executed but once
+	lastTime int64          // Unix seconds of the last block since the start
+
+	failOnce sync.Once
+	failed   chan struct{}
+	fault    error
+}
+
+var _ types.Application = (*App)(nil)
+
+// New makes the application over an open tree.
+func New(cfg Config) (*App, error) {
+	if cfg.Genesis == nil || cfg.Tree == nil {
+		return nil, errors.New("abci: genesis document and state tree are needed")
+	}
+	if err := cfg.Genesis.Validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	a := &App{
+		doc: cfg.Genesis, chain: cfg.Genesis.Chain(), tree: cfg.Tree,
+		now: cfg.Now, log: cfg.Logger.With("part", "abci"), failed: make(chan struct{}),
+	}
+	if err := a.checkTree(); err != nil {
+		return nil, err
+	}
+	a.resetCheck()
+	return a, nil
+}
+
+// WrongGenesis means that a tree belongs to another ledger than the genesis
+// document; use the right document or another directory.
+var WrongGenesis = errors.New("the state belongs to another genesis document")
+
+// checkTree refuses a tree of another ledger, before anything is written.
+func (a *App) checkTree() error {
+	if a.tree.Version() == 0 {
+		return nil
+	}
+	raw, err := a.tree.Get(state.ParamsKey())
+	if err != nil {
+		return fmt.Errorf("read parameters: %w", err)
+	}
+	if !bytes.Equal(raw, codec.MustMarshal(state.Params{Chain: a.chain})) {
+		return WrongGenesis
+	}
+	return nil
+}
+
+// Info tells CometBFT up to which block the state is on disk; it replays the
+// rest.
+func (a *App) Info(context.Context, *types.RequestInfo) (*types.ResponseInfo, error) {
+	r := &types.ResponseInfo{Data: "hybridos", AppVersion: Version, LastBlockHeight: a.tree.Version()}
+	if r.LastBlockHeight > 0 {
+		r.LastBlockAppHash = a.tree.Hash()
+	}
+	return r, nil
+}
+
+// InitChain writes the genesis state into the working tree. It is committed
+// with the first block, so that a crash before that starts again from nothing.
+func (a *App) InitChain(_ context.Context, r *types.RequestInitChain) (*types.ResponseInitChain, error) {
+	if err := a.checkGenesis(r); err != nil {
+		return nil, err
+	}
+	if err := a.rewind(); err != nil {
+		return nil, a.fail(err)
+	}
+	root, err := a.tree.WorkingHash()
+	if err != nil {
+		return nil, a.fail(err)
+	}
+	a.lastTime = a.doc.Time
+	a.resetCheck()
+	return &types.ResponseInitChain{AppHash: root}, nil
+}
+
+// checkGenesis demands that CometBFT starts from the very document that the
+// application was made with.
+func (a *App) checkGenesis(r *types.RequestInitChain) error {
+	doc, err := genesis.Parse(r.AppStateBytes)
+	if err != nil {
+		return err
+	}
+	switch {
+	case doc.Hash() != a.doc.Hash():
+		return WrongGenesis
+	case r.ChainId != doc.ChainID:
+		return fmt.Errorf("chain id %q, the genesis document says %q", r.ChainId, doc.ChainID)
+	case r.InitialHeight != 1:
+		return fmt.Errorf("initial height %d, want 1", r.InitialHeight)
+	case r.Time.Unix() != doc.Time:
+		return fmt.Errorf("genesis time %d, the genesis document says %d", r.Time.Unix(), doc.Time)
+	case len(r.Validators) != len(doc.Validators):
+		return fmt.Errorf("%d validators, the genesis document has %d", len(r.Validators), len(doc.Validators))
+	}
+	want := make(map[string]bool, len(doc.Validators))
+	for _, v := range doc.Validators {
+		want[string(v.PubKey)] = true
+	}
+	for _, v := range r.Validators {
+		if !want[string(v.PubKey.GetEd25519())] || v.Power != genesis.Power {
+			return fmt.Errorf("a validator is not in the genesis document, or has another power")
+		}
+	}
+	return nil
+}
+
+// rewind makes the working tree equal to the last committed version; before
+// the first, to the genesis state.
+func (a *App) rewind() error {
+	if err := a.tree.Rollback(); err != nil {
+		return err
+	}
+	if a.tree.Version() > 0 {
+		return nil
+	}
+	return a.doc.Apply(a.tree)
+}
+
+// Chain is the digest of the ledger.
+func (a *App) Chain() codec.ChainDigest { return a.chain }
+
+// Height is the last committed height.
+func (a *App) Height() int64 { return a.tree.Version() }
+
+// Failed is closed when a block could not be executed or committed because of
+// a fault of this node; Err tells it. The process should end with it, since
+// CometBFT cannot go on.
+func (a *App) Failed() <-chan struct{} { return a.failed }
+
+// Err is the fault that closed Failed, or nil.
+func (a *App) Err() error {
+	select {
+	case <-a.failed:
+		return a.fault
+	default:
+		return nil
+	}
+}
+
+func (a *App) fail(err error) error {
+	a.failOnce.Do(func() {
+		a.fault = err
+		close(a.failed)
+	})
+	return err
+}
+
+// txKey names a transaction in logs, as CometBFT does.
+func txKey(b []byte) string { return fmt.Sprintf("%X", sha256.Sum256(b)) }

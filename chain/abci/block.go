@@ -1,0 +1,153 @@
+package abci
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cometbft/cometbft/abci/types"
+
+	"github.com/hybridos-net/hybridos/chain/state"
+	"github.com/hybridos-net/hybridos/chain/tx"
+)
+
+// execution is a block's outcome, not yet in the tree.
+type execution struct {
+	hash    []byte // of the block; nil for a proposal being made
+	height  int64
+	overlay *state.Overlay
+	results []error // one for each transaction; nil if it executed
+}
+
+// PrepareProposal keeps, in order, the transactions that execute and fit.
+func (a *App) PrepareProposal(_ context.Context, r *types.RequestPrepareProposal) (*types.ResponsePrepareProposal, error) {
+	overlay := state.NewOverlay(a.tree)
+	block := a.block(r.Height, r.Time)
+	var kept [][]byte
+	var size int64
+	for _, raw := range r.Txs {
+		cost := protoSize(raw)
+		if size+cost > r.MaxTxBytes {
+			break
+		}
+		err := execute(overlay, block, raw)
+		if CodeOf(err) == CodeInternal {
+			return nil, a.fail(err)
+		}
+		if err != nil {
+			a.log.Debug("transaction left out", "height", r.Height, "tx", txKey(raw), "err", err)
+			continue
+		}
+		kept, size = append(kept, raw), size+cost
+	}
+	return &types.ResponsePrepareProposal{Txs: kept}, nil
+}
+
+// ProcessProposal accepts a block only if each of its transactions decodes and
+// executes, in order. So a refused transaction never stands in a block unless
+// more than two thirds of the validators are broken.
+func (a *App) ProcessProposal(_ context.Context, r *types.RequestProcessProposal) (*types.ResponseProcessProposal, error) {
+	done, err := a.run(r.Hash, r.Height, r.Time, r.Txs)
+	if err != nil {
+		return nil, a.fail(err)
+	}
+	for i, err := range done.results {
+		if err != nil {
+			a.log.Warn("proposal refused", "height", r.Height, "tx", txKey(r.Txs[i]), "err", err)
+			return &types.ResponseProcessProposal{Status: types.ResponseProcessProposal_REJECT}, nil
+		}
+	}
+	a.decided = done
+	return &types.ResponseProcessProposal{Status: types.ResponseProcessProposal_ACCEPT}, nil
+}
+
+// FinalizeBlock executes a decided block into the working tree. Nothing is on
+// disk before Commit, so that a crash between the two executes it again.
+func (a *App) FinalizeBlock(_ context.Context, r *types.RequestFinalizeBlock) (*types.ResponseFinalizeBlock, error) {
+	if want := a.tree.Version() + 1; r.Height != want {
+		return nil, a.fail(fmt.Errorf("block %d decided, the state is at %d", r.Height, want-1))
+	}
+	if err := a.rewind(); err != nil {
+		return nil, a.fail(err)
+	}
+	done := a.decided
+	if done == nil || done.height != r.Height || len(r.Hash) == 0 || !bytes.Equal(done.hash, r.Hash) {
+		var err error
+		if done, err = a.run(r.Hash, r.Height, r.Time, r.Txs); err != nil {
+			return nil, a.fail(err)
+		}
+	}
+	a.decided = nil
+	if err := done.overlay.Flush(); err != nil {
+		return nil, a.fail(err)
+	}
+	root, err := a.tree.WorkingHash()
+	if err != nil {
+		return nil, a.fail(err)
+	}
+	a.lastTime = r.Time.Unix()
+	return &types.ResponseFinalizeBlock{TxResults: txResults(done.results), AppHash: root}, nil
+}
+
+// Commit makes the executed block's state durable.
+func (a *App) Commit(context.Context, *types.RequestCommit) (*types.ResponseCommit, error) {
+	version, _, err := a.tree.Commit()
+	if err != nil {
+		return nil, a.fail(err)
+	}
+	a.resetCheck()
+	a.log.Debug("committed", "height", version)
+	return &types.ResponseCommit{}, nil
+}
+
+// run executes a block's transactions on an overlay over the tree. An error
+// means that this node could not; refusals stand in the results.
+func (a *App) run(hash []byte, height int64, at time.Time, txs [][]byte) (*execution, error) {
+	done := &execution{
+		hash: bytes.Clone(hash), height: height,
+		overlay: state.NewOverlay(a.tree), results: make([]error, len(txs)),
+	}
+	block := a.block(height, at)
+	for i, raw := range txs {
+		err := execute(done.overlay, block, raw)
+		if CodeOf(err) == CodeInternal {
+			return nil, fmt.Errorf("execute transaction %s of block %d: %w", txKey(raw), height, err)
+		}
+		done.results[i] = err
+	}
+	return done, nil
+}
+
+func (a *App) block(height int64, at time.Time) state.Block {
+	return state.Block{Chain: a.chain, Height: height, Time: at.Unix()}
+}
+
+// execute decodes and executes one transaction; on error nothing of it stays.
+func execute(s state.Tree, b state.Block, raw []byte) error {
+	t, err := tx.Decode(raw)
+	if err != nil {
+		return err
+	}
+	return state.Execute(s, b, t)
+}
+
+func txResults(errs []error) []*types.ExecTxResult {
+	out := make([]*types.ExecTxResult, len(errs))
+	for i, err := range errs {
+		out[i] = &types.ExecTxResult{Code: CodeOf(err)}
+		if err != nil {
+			out[i].Log, out[i].Codespace = logText(err), Codespace
+		}
+	}
+	return out
+}
+
+// protoSize is what a transaction takes in a block: tag, length and bytes.
+func protoSize(raw []byte) int64 {
+	n := int64(len(raw)) + 2
+	for l := len(raw); l >= 0x80; l >>= 7 {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,17 @@
+package abci
+
+const (
+	// Version is the application version in every header; it goes up with a
+	// change of the rules, at an agreed height.
+	Version = 1
+	// MaxBlockBytes bounds a block: some 60 of the longest transactions, or
+	// thousands of usual ones, still gossiped within a second.
+	MaxBlockBytes = 4 << 20
+	// MaxEvidenceBytes bounds the evidence of double signing in a block.
+	MaxEvidenceBytes = 64 << 10
+	// MaxEvidenceBlocks is the age in blocks up to which evidence counts: two
+	// weeks of heartbeats every 10 s, the trusting period of light clients.
+	MaxEvidenceBlocks = 14 * 24 * 360
+	// maxLog bounds the text that a refusal carries back.
+	maxLog = 512
+)

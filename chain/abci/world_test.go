@@ -1,0 +1,222 @@
+package abci
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"testing"
+	"time"
+
+	"github.com/cometbft/cometbft/abci/types"
+	"github.com/cometbft/cometbft/crypto/ed25519"
+
+	"github.com/hybridos-net/hybridos/chain/codec"
+	"github.com/hybridos-net/hybridos/chain/genesis"
+	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/store"
+	"github.com/hybridos-net/hybridos/chain/tx"
+)
+
+const start = 1_700_000_000 // genesis time of the tests
+
+// world is an application on disk with the keys of everybody in it.
+type world struct {
+	t    *testing.T
+	dir  string
+	doc  *genesis.Doc
+	tree *store.Tree
+	app  *App
+	now  time.Time
+
+	vendor, owner, other *key.Private
+	devices              []*key.Private
+}
+
+func secret(t *testing.T, name string) *key.Private {
+	t.Helper()
+	seed := sha256.Sum256([]byte(name))
+	k, err := key.Generate(bytes.NewReader(bytes.Repeat(seed[:], 8)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// newWorld makes a ledger whose vendor may register three devices.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), now: time.Unix(start+100, 0)}
+	w.vendor, w.owner, w.other = secret(t, "vendor"), secret(t, "owner"), secret(t, "other")
+	for _, name := range []string{"device 0", "device 1", "device 2", "device 3"} {
+		w.devices = append(w.devices, secret(t, name))
+	}
+	w.doc = &genesis.Doc{
+		ChainID: "hos-test", Time: start,
+		Validators: []genesis.Validator{{Name: "one", PubKey: ed25519.GenPrivKeyFromSecret([]byte("one")).PubKey().Bytes()}},
+		Vendors:    []genesis.Vendor{{Name: "maker", Keys: []key.Public{w.vendor.Public()}, Threshold: 1, Quota: 3}},
+	}
+	w.open()
+	w.init(w.initRequest())
+	return w
+}
+
+// open opens the tree as after a start of the process.
+func (w *world) open() {
+	w.t.Helper()
+	tree, err := store.Open(store.Config{Dir: w.dir})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { tree.Close() })
+	app, err := New(Config{Genesis: w.doc, Tree: tree, Now: func() time.Time { return w.now }})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.tree, w.app = tree, app
+}
+
+func (w *world) initRequest() *types.RequestInitChain {
+	r := &types.RequestInitChain{
+		Time: time.Unix(start, 0), ChainId: w.doc.ChainID, InitialHeight: 1, AppStateBytes: w.doc.JSON(),
+	}
+	for _, v := range w.doc.Validators {
+		r.Validators = append(r.Validators, types.UpdateValidator(v.PubKey, genesis.Power, ed25519.KeyType))
+	}
+	return r
+}
+
+func (w *world) init(r *types.RequestInitChain) []byte {
+	w.t.Helper()
+	out, err := w.app.InitChain(w.t.Context(), r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return out.AppHash
+}
+
+func (w *world) blockTime() time.Time { return time.Unix(start+100+w.app.Height(), 0) }
+
+func blockHash(height int64, txs [][]byte) []byte {
+	h := sha256.New()
+	h.Write([]byte{byte(height)})
+	for _, raw := range txs {
+		h.Write(raw)
+	}
+	return h.Sum(nil)
+}
+
+func (w *world) finalize(txs ...[]byte) *types.ResponseFinalizeBlock {
+	w.t.Helper()
+	height := w.app.Height() + 1
+	out, err := w.app.FinalizeBlock(w.t.Context(), &types.RequestFinalizeBlock{
+		Txs: txs, Height: height, Time: w.blockTime(), Hash: blockHash(height, txs),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return out
+}
+
+func (w *world) commit() {
+	w.t.Helper()
+	if _, err := w.app.Commit(w.t.Context(), &types.RequestCommit{}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// block executes and commits transactions that must all pass.
+func (w *world) block(txs ...[]byte) {
+	w.t.Helper()
+	for i, r := range w.finalize(txs...).TxResults {
+		if r.Code != CodeOK {
+			w.t.Fatalf("transaction %d: code %d: %s", i, r.Code, r.Log)
+		}
+	}
+	w.commit()
+}
+
+func (w *world) checkTx(raw []byte) *types.ResponseCheckTx {
+	w.t.Helper()
+	out, err := w.app.CheckTx(w.t.Context(), &types.RequestCheckTx{Tx: raw})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return out
+}
+
+func (w *world) process(txs ...[]byte) types.ResponseProcessProposal_ProposalStatus {
+	w.t.Helper()
+	height := w.app.Height() + 1
+	out, err := w.app.ProcessProposal(w.t.Context(), &types.RequestProcessProposal{
+		Txs: txs, Height: height, Time: w.blockTime(), Hash: blockHash(height, txs),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return out.Status
+}
+
+// signer is one signature to be made.
+type signer struct {
+	role tx.Role
+	by   *key.Private
+}
+
+func (w *world) tx(account key.AccountID, sequence uint64, p tx.Payload, by ...signer) *tx.Tx {
+	w.t.Helper()
+	return w.txUntil(account, sequence, start+3600, p, by...)
+}
+
+func (w *world) txUntil(account key.AccountID, sequence, expires uint64, p tx.Payload, by ...signer) *tx.Tx {
+	w.t.Helper()
+	t, err := tx.New(account, sequence, expires, p)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, s := range by {
+		t.Sign(w.doc.Chain(), s.role, s.by)
+	}
+	return t
+}
+
+func (w *world) register(sequence uint64, device int) *tx.Tx {
+	p := &tx.RegisterDevice{Key: w.devices[device].Public(), SealKey: [32]byte{1}, Model: "lock"}
+	return w.tx(w.vendor.Public().AccountID(), sequence, p, signer{tx.RoleVendor, w.vendor})
+}
+
+func (w *world) claim(owner *key.Private, sequence uint64, device int) *tx.Tx {
+	p := &tx.Claim{Device: w.devices[device].Public().DeviceID(), Epoch: 1}
+	if sequence == 0 {
+		root := owner.Public()
+		p.Root = &root
+	}
+	return w.tx(owner.Public().AccountID(), sequence, p, signer{tx.RoleAccount, owner}, signer{tx.RoleDevice, w.devices[device]})
+}
+
+func (w *world) grant(owner *key.Private, sequence uint64, device int, epoch uint64) *tx.Tx {
+	p := &tx.CreateGrant{
+		Grantee: w.other.Public(), NotAfter: start + 9999,
+		Targets: []tx.Target{{Device: w.devices[device].Public().DeviceID(), Epoch: epoch, Endpoint: "lock", Methods: []string{"open"}}},
+	}
+	return w.tx(owner.Public().AccountID(), sequence, p, signer{tx.RoleAccount, owner})
+}
+
+func (w *world) revoke(owner *key.Private, sequence uint64, grant tx.ID) *tx.Tx {
+	return w.tx(owner.Public().AccountID(), sequence, &tx.RevokeGrant{Grant: grant}, signer{tx.RoleAccount, owner})
+}
+
+func (w *world) transfer(from, to *key.Private, sequence uint64, device int, epoch uint64, root bool) *tx.Tx {
+	p := &tx.Transfer{Device: w.devices[device].Public().DeviceID(), Epoch: epoch, To: to.Public().AccountID()}
+	if root {
+		k := to.Public()
+		p.Root = &k
+	}
+	return w.tx(from.Public().AccountID(), sequence, p, signer{tx.RoleAccount, from}, signer{tx.RoleNewOwner, to})
+}
+
+// repack encodes a transaction after its body has been changed, bypassing the
+// builder's checks.
+func repack(t *tx.Tx, change func(*tx.Body)) []byte {
+	body := t.Body
+	change(&body)
+	return codec.MustMarshal(tx.Envelope{Body: codec.MustMarshal(body), Sigs: t.Sigs})
+}
