@@ -81,7 +81,8 @@ func MustMarshal(v any) []byte {
 // encoding of v: b longer than limit, unknown or duplicate keys, trailing
 // bytes, nesting over MaxDepth, and any form that re-encodes to other bytes
 // (the library accepts non-minimal integers and wrong lengths of byte arrays,
-// so comparing is the only safe check). On error v must not be used.
+// so comparing is the only safe check). What a Raw field holds must be
+// canonical too. On error v must not be used.
 func Unmarshal(b []byte, v any, limit int) error {
 	if len(b) > limit {
 		return &Error{Kind: TooLarge, Detail: fmt.Sprintf("%d bytes, at most %d", len(b), limit)}
@@ -96,7 +97,7 @@ func Unmarshal(b []byte, v any, limit int) error {
 	if !bytes.Equal(again, b) {
 		return &Error{Kind: NotCanonical, Detail: "re-encoding gives other bytes"}
 	}
-	return nil
+	return checkCanonical(b)
 }
 
 // Label separates the domains of signatures and hashes, so that bytes signed

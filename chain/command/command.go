@@ -106,8 +106,8 @@ type Command struct {
 func New(b Body) (*Command, error) {
 	b.Version, b.Type = Version, TypeInvoke
 	c := &Command{Body: b, raw: codec.MustMarshal(b)}
-	if len(c.raw) > MaxBytes {
-		return nil, refuse(TooLarge, "command body of %d bytes, at most %d", len(c.raw), MaxBytes)
+	if len(c.raw) > maxBody {
+		return nil, refuse(TooLarge, "command body of %d bytes, at most %d", len(c.raw), maxBody)
 	}
 	return c, c.validate()
 }

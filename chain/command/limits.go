@@ -13,4 +13,7 @@ const (
 	// MaxLife is the longest life of a command to an interactive method, in
 	// milliseconds (design section 8).
 	MaxLife = 60_000
+
+	// maxBody leaves room in the envelope for MaxSigs signatures of 90 bytes.
+	maxBody = MaxBytes - MaxSigs*90 - 16
 )

@@ -9,7 +9,8 @@ func (k ErrorKind) Error() string { return string(k) }
 
 // The kinds of refusal.
 const (
-	// NotAuthorised: the authorisation table has no row for the kind.
+	// NotAuthorised: the authorisation table has no row for the kind, or one
+	// that lists other roles.
 	NotAuthorised ErrorKind = "not_authorised"
 	// TxExpired: block time has reached the transaction's expiry.
 	TxExpired ErrorKind = "tx_expired"

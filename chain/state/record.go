@@ -94,22 +94,26 @@ type Grant struct {
 
 // GetVendor reads a vendor; kind NoVendor if there is none.
 func GetVendor(v View, id key.AccountID) (r Vendor, err error) {
-	return r, get(v, VendorKey(id), &r, NoVendor)
+	err = get(v, VendorKey(id), &r, NoVendor)
+	return r, err
 }
 
 // GetAccount reads an account; kind NoAccount if there is none.
 func GetAccount(v View, id key.AccountID) (r Account, err error) {
-	return r, get(v, AccountKey(id), &r, NoAccount)
+	err = get(v, AccountKey(id), &r, NoAccount)
+	return r, err
 }
 
 // GetDevice reads a device; kind NoDevice if there is none.
 func GetDevice(v View, id key.DeviceID) (r Device, err error) {
-	return r, get(v, DeviceKey(id), &r, NoDevice)
+	err = get(v, DeviceKey(id), &r, NoDevice)
+	return r, err
 }
 
 // GetGrant reads a grant; kind NoGrant if there is none.
 func GetGrant(v View, id tx.ID) (r Grant, err error) {
-	return r, get(v, GrantKey(id), &r, NoGrant)
+	err = get(v, GrantKey(id), &r, NoGrant)
+	return r, err
 }
 
 // GetKeyChange reads the signed transaction that made an account's key set of

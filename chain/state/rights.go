@@ -155,9 +155,11 @@ func FollowOwner(v View, chain codec.ChainDigest, own Ownership) (Ownership, err
 	return next, nil
 }
 
-// stepOwner moves an ownership by one signed transfer. The old owner's keys
-// are tried from the pinned version on, since they may have changed before the
-// transfer; versions before the pin are never tried.
+// stepOwner moves an ownership by one signed transfer. Both owners' keys are
+// tried from the version on that is already held, since they may have changed
+// before the transfer; versions before it are never tried. The new owner is
+// pinned at the version that signed, since its next transfer may have been
+// signed by keys that it has replaced since.
 func stepOwner(v View, chain codec.ChainDigest, own Ownership) (Ownership, error) {
 	raw, err := GetOwnerChange(v, own.Device, own.Epoch+1)
 	if isKind(err, NoChange) {
@@ -174,58 +176,51 @@ func stepOwner(v View, chain codec.ChainDigest, own Ownership) (Ownership, error
 	if !ok || p.Device != own.Device || p.Epoch != own.Epoch+1 || t.Body.Account != own.Owner.Account {
 		return own, forged("epoch %d of %s was begun by another transaction", own.Epoch+1, own.Device)
 	}
+	if _, err := signedAt(v, chain, t, tx.RoleAccount, own.Owner); err != nil {
+		return own, err
+	}
 	root, err := rootOf(v, p.To)
 	if err != nil {
 		return own, err
 	}
-	to, err := FollowKeys(v, chain, NewPin(root))
+	to, err := signedAt(v, chain, t, tx.RoleNewOwner, NewPin(root))
 	if err != nil {
-		return own, err
-	}
-	if err := verifyTransfer(v, chain, t, own.Owner, NewPin(root)); err != nil {
 		return own, err
 	}
 	return Ownership{Device: own.Device, Epoch: p.Epoch, Owner: to}, nil
 }
 
-// verifyTransfer looks for versions of both owners' keys under which the
-// transfer's signatures hold.
-func verifyTransfer(v View, chain codec.ChainDigest, t *tx.Tx, old, to Pin) error {
-	var last error
-	err := eachVersion(v, chain, old, func(o Pin) bool {
-		err := eachVersion(v, chain, to, func(n Pin) bool {
-			last = verify(t, t.Digest(chain), []signer{
-				adminSigner(tx.RoleAccount, o.Keys), adminSigner(tx.RoleNewOwner, n.Keys),
-			})
-			return last == nil
-		})
-		return err == nil && last == nil
-	})
-	if err != nil {
-		return err
+// signedAt gives the first key set, from the pin on, under which a transfer's
+// signatures of one role hold. The roles are looked at one by one, so that the
+// work rises with the sum of both owners' key changes and not the product.
+func signedAt(v View, chain codec.ChainDigest, t *tx.Tx, role tx.Role, pin Pin) (Pin, error) {
+	one := *t
+	one.Sigs = nil
+	for _, s := range t.Sigs {
+		switch s.Role {
+		case role:
+			one.Sigs = append(one.Sigs, s)
+		case tx.RoleAccount, tx.RoleNewOwner:
+		default:
+			return pin, forged("transfer %s has a signature of role %d", t.ID(chain), s.Role)
+		}
 	}
-	if last != nil {
-		return forged("transfer %s: %v", t.ID(chain), last)
-	}
-	return nil
-}
-
-// eachVersion calls found with every key set from the pin on until it is true.
-func eachVersion(v View, chain codec.ChainDigest, pin Pin, found func(Pin) bool) error {
+	digest := t.Digest(chain)
 	for range MaxFollow {
-		if found(pin) {
-			return nil
+		last := verify(&one, digest, []signer{adminSigner(role, pin.Keys)})
+		if last == nil {
+			return pin, nil
 		}
 		next, err := stepKeys(v, chain, pin)
 		if isKind(err, NoChange) {
-			return nil
+			return pin, forged("transfer %s: %v", t.ID(chain), last)
 		}
 		if err != nil {
-			return err
+			return pin, err
 		}
 		pin = next
 	}
-	return nil
+	return pin, forged("%s has too many key changes to follow", pin.Account)
 }
 
 // VerifyGrant checks that the owner's present keys signed the grant that a

@@ -1,6 +1,10 @@
 package state
 
-import "github.com/hybridos-net/hybridos/chain/tx"
+import (
+	"slices"
+
+	"github.com/hybridos-net/hybridos/chain/tx"
+)
 
 // actor says whose sequence number a kind uses.
 type actor uint8
@@ -15,7 +19,7 @@ const (
 type rule struct {
 	kind    tx.Kind
 	actor   actor
-	roles   []tx.Role // exactly these roles sign, no other
+	roles   []tx.Role // exactly these roles sign, in the order of signers
 	signers func(View, *tx.Tx) ([]signer, error)
 	apply   func(Tree, Block, *tx.Tx) error
 }
@@ -28,6 +32,12 @@ var rules = []rule{
 	{tx.KindRotateKeys, actorAccount, []tx.Role{tx.RoleAccount, tx.RoleNewKey}, rotateKeysSigners, applyRotateKeys},
 	{tx.KindCreateGrant, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyCreateGrant},
 	{tx.KindRevokeGrant, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyRevokeGrant},
+}
+
+// demands reports whether signers are for exactly the roles of the rule, so
+// that the table decides and not the code beside it.
+func (r rule) demands(signers []signer) bool {
+	return slices.EqualFunc(r.roles, signers, func(want tx.Role, s signer) bool { return want == s.role })
 }
 
 func ruleOf(k tx.Kind) (rule, error) {

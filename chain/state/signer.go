@@ -56,9 +56,10 @@ func findKey(signers []signer, s tx.Sig) (key.Public, bool) {
 	return key.Public{}, false
 }
 
-// adminSigner is the acting account's threshold of admin keys.
+// adminSigner is the acting account's threshold of admin keys. It is never
+// below one, so that an unset key set gives no right to anybody.
 func adminSigner(role tx.Role, a KeySet) signer {
-	s := signer{role: role, threshold: int(a.Threshold)}
+	s := signer{role: role, threshold: max(1, int(a.Threshold))}
 	for _, k := range a.Keys {
 		if k.Rights&tx.RightAdmin != 0 {
 			s.keys = append(s.keys, k.Key)

@@ -58,6 +58,9 @@ func Check(v View, b Block, t *tx.Tx) error {
 	if err != nil {
 		return err
 	}
+	if !rule.demands(signers) {
+		return &Error{Kind: NotAuthorised, Detail: t.Body.Kind.String() + " asks for other roles than its rule lists"}
+	}
 	return verify(t, t.Digest(b.Chain), signers)
 }
 

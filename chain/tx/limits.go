@@ -15,4 +15,7 @@ const (
 	MaxMethods = 32
 	// MaxName is the longest endpoint, method or model name.
 	MaxName = 64
+
+	// maxBody leaves room in the envelope for MaxSigs signatures of 92 bytes.
+	maxBody = MaxBytes - MaxSigs*92 - 16
 )

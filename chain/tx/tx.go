@@ -118,16 +118,23 @@ type Tx struct {
 	raw []byte // the body's canonical bytes
 }
 
-// New builds an unsigned transaction.
+// New builds an unsigned transaction. It refuses what Decode would refuse once
+// the transaction is signed.
 func New(account key.AccountID, sequence, expires uint64, p Payload) (*Tx, error) {
 	if err := p.StaticValidate(); err != nil {
 		return nil, err
+	}
+	if expires == 0 {
+		return nil, malformed("no expiry")
 	}
 	t := &Tx{Payload: p, Body: Body{
 		Version: Version, Kind: p.Kind(), Account: account,
 		Sequence: sequence, Expires: expires, Payload: codec.MustMarshal(p),
 	}}
 	t.raw = codec.MustMarshal(t.Body)
+	if len(t.raw) > maxBody {
+		return nil, malformed(fmt.Sprintf("body of %d bytes, at most %d", len(t.raw), maxBody))
+	}
 	return t, nil
 }
 
@@ -158,17 +165,17 @@ func Decode(b []byte) (*Tx, error) {
 
 func (t *Tx) staticValidate() error {
 	if t.Body.Expires == 0 {
-		return &Error{Kind: Malformed, Detail: "no expiry"}
+		return malformed("no expiry")
 	}
 	if len(t.Sigs) == 0 || len(t.Sigs) > MaxSigs {
-		return &Error{Kind: Malformed, Detail: fmt.Sprintf("%d signatures, want 1 to %d", len(t.Sigs), MaxSigs)}
+		return malformed(fmt.Sprintf("%d signatures, want 1 to %d", len(t.Sigs), MaxSigs))
 	}
 	for i := range t.Sigs {
 		if len(t.Sigs[i].Bytes) != key.SignatureSize {
-			return &Error{Kind: Malformed, Detail: "signature length"}
+			return malformed("signature length")
 		}
 		if i > 0 && compareSigs(t.Sigs[i-1], t.Sigs[i]) >= 0 {
-			return &Error{Kind: Malformed, Detail: "signatures repeated or out of order"}
+			return malformed("signatures repeated or out of order")
 		}
 	}
 	return t.Payload.StaticValidate()
