@@ -236,3 +236,55 @@ func TestBridge_SessionsOfAnAccountAreCapped(t *testing.T) {
 		t.Errorf("another account was refused: %#x", code)
 	}
 }
+
+// At QoS 2 the command is passed on at the first sight of the packet, and not
+// again however often the client repeats it before it gives it free.
+func TestBridge_QoS2ActsOnce(t *testing.T) {
+	r := start(t, nil)
+	c := r.connect(t, options(r, "home", password, "ha"))
+	c.subscribe(t, r.home.Result)
+	if err := settle(c.Publish(r.home.Command, 2, false, "OPEN")); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.result(t, r.home); got.Status != mqttbridge.StatusExecuted {
+		t.Errorf("paho: %+v", got)
+	}
+	w := r.raw(t, 4)
+	w.login("home", password, "raw")
+	first := w.publishPacket(r.home.Command, "OPEN", 3, false)
+	first[0] = 0x34
+	again := append([]byte{0x3C}, first[1:]...)
+	w.send(append(first, again...))
+	for range 2 {
+		if head, body, ok := w.next(); !ok || head != 0x50 || len(body) < 2 {
+			t.Fatalf("no PUBREC: %x %x", head, body)
+		}
+	}
+	w.send([]byte{0x62, 2, 0, 3})
+	if head, _, ok := w.next(); !ok || head != 0x70 {
+		t.Fatalf("no PUBCOMP: %x", head)
+	}
+	if got := c.result(t, r.home); got.Status != mqttbridge.StatusExecuted {
+		t.Errorf("raw: %+v", got)
+	}
+	r.serves(t)
+	if n := r.doors.Lock(homeDevice).Calls("open"); n != 2 {
+		t.Errorf("lock was opened %d times for two commands", n)
+	}
+}
+
+// A client that has not acknowledged anything can still subscribe with any
+// packet id: packet ids of the two directions do not meet.
+func TestBridge_PacketIDsDoNotMeet(t *testing.T) {
+	r := start(t, nil)
+	for name, version := range versions {
+		c := r.raw(t, version)
+		c.login("home", password, "ids")
+		for range 5 { // all with packet id 7; retained messages come each time
+			if code := c.subscribe("#"); code != 1 {
+				t.Fatalf("%s: subscription got %#x", name, code)
+			}
+		}
+		_ = c.Close()
+	}
+}

@@ -38,7 +38,7 @@ type rig struct {
 	refused chan *guard.Error
 }
 
-func book(t *testing.T) *account.Book {
+func book(t testing.TB) *account.Book {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "accounts.json")
 	hash, err := account.HashPassword(rand.Reader, []byte(password), account.Cost{MemoryKiB: 8 << 10, Passes: 1, Lanes: 1})
@@ -57,7 +57,7 @@ func book(t *testing.T) *account.Book {
 	return b
 }
 
-func config(t *testing.T, doors *bridgetest.Doors) mqttbridge.Config {
+func config(t testing.TB, doors *bridgetest.Doors) mqttbridge.Config {
 	return mqttbridge.Config{
 		Listen:    "127.0.0.1:0",
 		Accounts:  book(t),

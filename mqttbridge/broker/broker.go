@@ -130,10 +130,14 @@ func (b *Broker) Run(ctx context.Context, l net.Listener) error {
 	return errors.Join(err, b.engine.Close())
 }
 
-// Publish sends to all subscribers that may read topic, at most at QoS 1. A
-// retained message is kept for later subscribers; an empty one ends it.
+// Publish sends to all subscribers that may read topic, at QoS 0. A retained
+// message is kept for later subscribers; an empty one ends it.
+//
+// Not at QoS 1: the engine keeps the packet ids of both directions in one map. A
+// delivery that waits for its acknowledgement would make it refuse the client's
+// SUBSCRIBE of the same id, and the client's PUBLISH would erase the delivery.
 func (b *Broker) Publish(topic string, payload []byte, retain bool) error {
-	if err := b.engine.Publish(topic, payload, retain, 1); err != nil {
+	if err := b.engine.Publish(topic, payload, retain, 0); err != nil {
 		return fmt.Errorf("mqtt broker: publish: %w", err)
 	}
 	return nil

@@ -8,8 +8,9 @@ const (
 	// sysInterval is how often, in seconds, the engine renews its $SYS topics,
 	// which no client may read.
 	sysInterval = 60
-	// maxWritesPending caps the messages that wait for one slow client.
-	maxWritesPending = 256
+	// maxWritesPending caps the messages that wait for one slow client. It has
+	// room for all retained messages of 1024 devices, as a wildcard fetches them.
+	maxWritesPending = 4096
 	// maxSessionExpiry caps, in seconds, how long a session outlives its client.
 	maxSessionExpiry = 3600
 	// maxInflight caps unacknowledged deliveries to one client.
