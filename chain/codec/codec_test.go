@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"testing"
@@ -72,6 +73,130 @@ func TestUnmarshal_Depth(t *testing.T) {
 	}
 }
 
+type holder struct {
+	R Raw `cbor:"1,keyasint"`
+}
+
+// TestUnmarshal_Raw: what a raw field holds is held to the same form.
+func TestUnmarshal_Raw(t *testing.T) {
+	cases := []struct {
+		name string
+		hex  string
+		want ErrorKind
+	}{
+		{"unsigned", "0a", ""},
+		{"widest", "1bffffffffffffffff", ""},
+		{"negative", "3903e7", ""},
+		{"bytes", "42ffff", ""},
+		{"text", "62c3a9", ""},
+		{"false, true and null", "83f4f5f6", ""},
+		{"map cut short", "a301000200", Malformed},
+		{"map in order", "a3010018200041ff00", ""},
+		{"empty", "80", ""},
+		{"0 in one more byte", "1800", NotCanonical},
+		{"23 in one more byte", "1817", NotCanonical},
+		{"24 in one byte", "1818", ""},
+		{"255 in two bytes", "1900ff", NotCanonical},
+		{"256 in two bytes", "190100", ""},
+		{"65535 in four bytes", "1a0000ffff", NotCanonical},
+		{"65536 in four bytes", "1a00010000", ""},
+		{"32 bits in eight bytes", "1b00000000ffffffff", NotCanonical},
+		{"long length of bytes", "5801ff", NotCanonical},
+		{"long length of array", "980100", NotCanonical},
+		{"nested", "818181811800", NotCanonical},
+		{"map value", "a1011800", NotCanonical},
+		{"map key", "a1180100", NotCanonical},
+		{"map out of order", "a202000100", NotCanonical},
+		{"map with a key twice", "a201000100", NotCanonical},
+		{"half float", "f93c00", Malformed},
+		{"double", "fb3ff0000000000000", Malformed},
+		{"not a number", "f97e00", Malformed},
+		{"undefined", "f7", Malformed},
+		{"simple value 0", "e0", Malformed},
+		{"tag", "c100", Malformed},
+		{"indefinite array", "9fff", Malformed},
+		{"indefinite bytes", "5fff", Malformed},
+		{"reserved form", "1c", Malformed},
+		{"truncated", "19", Malformed},
+		{"bytes cut short", "42ff", Malformed},
+		{"deeper than the cap", "81818181818181818100", Malformed},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			raw, err := hex.DecodeString("a101" + c.hex)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var v holder
+			err = Unmarshal(raw, &v, 64)
+			if c.want == "" && err != nil || c.want != "" && !errors.Is(err, c.want) {
+				t.Fatalf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestCheckCanonical_AnyBytes: the walk alone is safe on what the library has
+// not looked at, but for depth.
+func TestCheckCanonical_AnyBytes(t *testing.T) {
+	for _, in := range []string{"", "18", "42ff", "81", "a1", "a101", "1c", "9f", "ff", "0000", "1b00", "a2010001"} {
+		raw, err := hex.DecodeString(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if checkCanonical(raw) == nil {
+			t.Errorf("%q accepted", in)
+		}
+	}
+}
+
+func TestMarshal_Refusals(t *testing.T) {
+	if _, err := Marshal(make(chan int)); err == nil {
+		t.Fatal("a channel has an encoding")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Fatal("MustMarshal of a channel does not panic")
+		}
+	}()
+	MustMarshal(make(chan int))
+}
+
+// TestUnmarshal_DoesNotAlias: later changes of the input reach nothing.
+func TestUnmarshal_DoesNotAlias(t *testing.T) {
+	in := MustMarshal(struct {
+		B []byte `cbor:"2,keyasint"`
+		R Raw    `cbor:"5,keyasint"`
+	}{[]byte{1, 2}, Raw{0x81, 0x07}})
+	var v struct {
+		B []byte `cbor:"2,keyasint"`
+		R Raw    `cbor:"5,keyasint"`
+	}
+	if err := Unmarshal(in, &v, 64); err != nil {
+		t.Fatal(err)
+	}
+	clear(in)
+	if !bytes.Equal(v.B, []byte{1, 2}) || !bytes.Equal(v.R, []byte{0x81, 7}) {
+		t.Fatal("the decoded value shares memory with its input")
+	}
+}
+
+// TestDigest_Layout computes digests from the written rule.
+func TestDigest_Layout(t *testing.T) {
+	chain := NewChainDigest("hos-test", [32]byte{9})
+	genesis := [32]byte{9}
+	if chain != sha256.Sum256(append([]byte("hos-test"), genesis[:]...)) {
+		t.Fatal("chain digest")
+	}
+	want := sha256.Sum256(append(append([]byte("hybridos/tx/v1\x00"), chain[:]...), 1, 2, 3))
+	if Digest(LabelTx, chain, []byte{1, 2, 3}) != want {
+		t.Fatal("digest")
+	}
+	if Hash(LabelKey, []byte{1}) != sha256.Sum256([]byte("hybridos/key/v1\x00\x01")) {
+		t.Fatal("hash")
+	}
+}
+
 func TestDigest_DomainsDiffer(t *testing.T) {
 	c1 := NewChainDigest("one", [32]byte{1})
 	c2 := NewChainDigest("two", [32]byte{1})
@@ -102,4 +227,34 @@ func FuzzUnmarshal(f *testing.F) {
 			t.Fatalf("accepted a malleable encoding: %x", in)
 		}
 	})
+}
+
+func FuzzUnmarshalRaw(f *testing.F) {
+	f.Add([]byte{0xa1, 0x01, 0x82, 0x18, 0x64, 0xa1, 0x01, 0x41, 0x00})
+	f.Add([]byte{0xa1, 0x01, 0x18, 0x00})
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var v holder
+		if Unmarshal(in, &v, 1<<12) != nil {
+			return
+		}
+		// Decoded to plain values and encoded again, the bytes are the same.
+		var plain any
+		if err := decMode.Unmarshal(v.R, &plain); err != nil {
+			return // a map key that Go cannot hold, such as an array
+		}
+		if again := MustMarshal(plain); !bytes.Equal(again, v.R) {
+			t.Fatalf("accepted %x, which is %x", v.R, again)
+		}
+	})
+}
+
+func BenchmarkUnmarshal(b *testing.B) {
+	in := MustMarshal(sample{N: 7, S: "x", B: make([]byte, 64), L: []uint64{1, 300}})
+	b.ReportAllocs()
+	for b.Loop() {
+		var v sample
+		if err := Unmarshal(in, &v, 1<<12); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -55,11 +55,16 @@ func verifySecp256k1(pub []byte, digest [32]byte, sig Signature) error {
 	return nil
 }
 
-// Private is a secret key. It is opaque: printing it shows nothing, and it
-// must not be compared or copied by value.
+// Private is a secret key. It is opaque: printing it or what holds it shows
+// nothing, and it must not be compared or copied by value.
 type Private struct {
-	_ [0]func() // not comparable
-	k *secp256k1.PrivateKey
+	// k is a function and no pointer, since fmt follows pointers in fields
+	// (a wrong verb on a copy prints the limbs) and no method can prevent it.
+	k func() *secp256k1.PrivateKey
+}
+
+func newPrivate(k *secp256k1.PrivateKey) *Private {
+	return &Private{k: func() *secp256k1.PrivateKey { return k }}
 }
 
 // Generate makes a new secp256k1 key from random, which must be a
@@ -69,7 +74,7 @@ func Generate(random io.Reader) (*Private, error) {
 	if err != nil {
 		return nil, fmt.Errorf("generate key: %w", err)
 	}
-	return &Private{k: k}, nil
+	return newPrivate(k), nil
 }
 
 // FromBytes makes a key of the 32 secret bytes that Secret gave.
@@ -78,17 +83,17 @@ func FromBytes(b []byte) (*Private, error) {
 	if len(b) != secp256k1PrivateSize || s.SetByteSlice(b) || s.IsZero() {
 		return nil, &Error{Kind: BadKey, Detail: "not a secp256k1 secret"}
 	}
-	return &Private{k: secp256k1.NewPrivateKey(&s)}, nil
+	return newPrivate(secp256k1.NewPrivateKey(&s)), nil
 }
 
 // Public gives the public half.
 func (p *Private) Public() Public {
-	return Public{Alg: Secp256k1, Bytes: p.k.PubKey().SerializeCompressed()}
+	return Public{Alg: Secp256k1, Bytes: p.k().PubKey().SerializeCompressed()}
 }
 
 // Sign signs digest deterministically (RFC 6979) with low s.
 func (p *Private) Sign(digest [32]byte) Signature {
-	sig := ecdsa.Sign(p.k, digest[:])
+	sig := ecdsa.Sign(p.k(), digest[:])
 	r, s := sig.R(), sig.S()
 	out := make(Signature, SignatureSize)
 	r.PutBytesUnchecked(out[:32])
@@ -98,13 +103,13 @@ func (p *Private) Sign(digest [32]byte) Signature {
 
 // Secret gives the 32 secret bytes, for an encrypted store only. The caller
 // wipes them.
-func (p *Private) Secret() []byte { return p.k.Serialize() }
+func (p *Private) Secret() []byte { return p.k().Serialize() }
 
 // Zero wipes the secret; the key is unusable afterwards.
-func (p *Private) Zero() { p.k.Zero() }
+func (p *Private) Zero() { p.k().Zero() }
 
 // String never shows the secret.
-func (p *Private) String() string { return "private key (hidden)" }
+func (p Private) String() string { return "private key (hidden)" }
 
 // GoString never shows the secret.
-func (p *Private) GoString() string { return p.String() }
+func (p Private) GoString() string { return p.String() }
