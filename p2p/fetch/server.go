@@ -46,6 +46,7 @@ type Server struct {
 	perPeer map[peer.ID]int
 	closed  bool
 	work    sync.WaitGroup
+	ready   chan struct{}
 }
 
 // NewServer checks the configuration; it starts nothing.
@@ -75,6 +76,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 		waiting: make(chan struct{}, cfg.Waiting),
 		streams: map[network.Stream]struct{}{},
 		perPeer: map[peer.ID]int{},
+		ready:   make(chan struct{}),
 	}, nil
 }
 
@@ -93,6 +95,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.cfg.Host.SetStreamHandler(topic.Submit, func(st network.Stream) {
 		s.serve(ctx, st, maxSubmission, maxOutcome, s.submit)
 	})
+	close(s.ready)
 	<-ctx.Done()
 	s.cfg.Host.RemoveStreamHandler(topic.Fetch)
 	s.cfg.Host.RemoveStreamHandler(topic.Submit)
@@ -105,6 +108,9 @@ func (s *Server) Run(ctx context.Context) error {
 	s.work.Wait()
 	return nil
 }
+
+// Ready is closed when Run serves.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
 
 // enter admits a stream within the limits.
 func (s *Server) enter(st network.Stream) bool {

@@ -46,6 +46,7 @@ type Server struct {
 	perPeer map[peer.ID]int
 	closed  bool
 	work    sync.WaitGroup
+	ready   chan struct{}
 }
 
 // New checks the configuration; it starts nothing.
@@ -70,13 +71,14 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{cfg: cfg, streams: map[network.Stream]struct{}{}, perPeer: map[peer.ID]int{}}, nil
+	return &Server{cfg: cfg, streams: map[network.Stream]struct{}{}, perPeer: map[peer.ID]int{}, ready: make(chan struct{})}, nil
 }
 
 // Run serves until ctx ends, then closes all streams and returns when every
 // handler has returned. A server runs once.
 func (s *Server) Run(ctx context.Context) error {
 	s.cfg.Host.SetStreamHandler(topic.Command, func(st network.Stream) { s.serve(ctx, st) })
+	close(s.ready)
 	<-ctx.Done()
 	s.cfg.Host.RemoveStreamHandler(topic.Command)
 	s.mu.Lock()
@@ -88,6 +90,9 @@ func (s *Server) Run(ctx context.Context) error {
 	s.work.Wait()
 	return nil
 }
+
+// Ready is closed when Run serves.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
 
 // enter admits a stream within the limits.
 func (s *Server) enter(st network.Stream) bool {

@@ -451,6 +451,49 @@ func TestRecord_Large(t *testing.T) {
 	}
 }
 
+// TestRecord_Exact: record sizes around the read buffer, where the session
+// answers an empty read in between, with an interrupt before each read.
+func TestRecord_Exact(t *testing.T) {
+	a, b := tcpPair(t)
+	ca, _ := ours().secure(t)
+	sb, id := ours().secure(t)
+	server := make(chan sec.SecureConn, 1)
+	go func() {
+		s, err := sb.SecureInbound(context.Background(), b, "")
+		if err != nil {
+			t.Error(err)
+		}
+		server <- s
+	}()
+	x, err := ca.SecureOutbound(context.Background(), a, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := (<-server).(*secureConn)
+	defer x.Close()
+	defer y.Close()
+	for size := readBuffer - 40; size < readBuffer+40; size++ {
+		go func() { _, _ = x.Write(make([]byte, size)) }()
+		y.interrupt()
+		for got := 0; got < size; {
+			if err := y.await(); err != nil {
+				if !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Fatal(err)
+				}
+				y.unpoke()
+				continue
+			}
+			y.interrupt() // from here on no read may touch the network
+			n, err := y.Read(make([]byte, readBuffer))
+			if err != nil {
+				t.Fatalf("size %d after %d: %v", size, got, err)
+			}
+			got += n
+			y.unpoke()
+		}
+	}
+}
+
 func TestKey_BadSeed(t *testing.T) {
 	if _, err := Key(make([]byte, 31)); err == nil {
 		t.Fatal("short seed taken")

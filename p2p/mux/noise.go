@@ -66,15 +66,14 @@ type secureConn struct {
 
 // Read returns plaintext; single reader, as the multiplexer guarantees.
 func (c *secureConn) Read(p []byte) (int, error) {
+	before := c.rec.count
 	n, err := c.SecureConn.Read(p)
-	if err != nil {
-		return n, err
-	}
-	if c.left == 0 {
+	if c.rec.count != before {
 		c.left = c.rec.last - recordOverhead
 	}
+	// The session may answer 0 bytes for a record that it had given out whole.
 	c.left = max(c.left-n, 0)
-	return n, nil
+	return n, err
 }
 
 // await blocks until Read can answer without touching the network. An
@@ -95,10 +94,11 @@ func (c *secureConn) unpoke()    { _ = c.rec.Conn.SetReadDeadline(time.Time{}) }
 // next record, and can wait for a whole record first.
 type recordConn struct {
 	net.Conn
-	buf  []byte
-	r, w int
-	rest int // bytes of the current record not yet handed out
-	last int // body length of the current record
+	buf   []byte
+	r, w  int
+	rest  int    // bytes of the current record not yet handed out
+	last  int    // body length of the current record
+	count uint64 // records begun
 }
 
 // Read hands out bytes of the current record only.
@@ -109,6 +109,7 @@ func (c *recordConn) Read(p []byte) (int, error) {
 		}
 		c.last = int(binary.BigEndian.Uint16(c.buf[c.r:]))
 		c.rest = 2 + c.last
+		c.count++
 	}
 	if err := c.need(1); err != nil {
 		return 0, err

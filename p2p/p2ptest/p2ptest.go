@@ -17,7 +17,9 @@ import (
 	"github.com/hybridos-net/hybridos/p2p/mux"
 	"github.com/hybridos-net/hybridos/p2p/slim"
 	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
 )
 
 // patience bounds what a helper does on the loopback.
@@ -83,4 +85,10 @@ func Pair(t testing.TB) (*slim.Host, *slim.Host) {
 	a, b := Slim(t), Slim(t)
 	Connect(t, a, b)
 	return a, b
+}
+
+// Opener is a host that opens streams.
+type Opener interface {
+	// NewStream opens a stream of the first protocol that both speak.
+	NewStream(ctx context.Context, p peer.ID, ids ...protocol.ID) (network.Stream, error)
 }
