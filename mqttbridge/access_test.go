@@ -164,8 +164,8 @@ func TestBridge_Wills(t *testing.T) {
 			pk := connectPacket(version, "home", password, "will")
 			pk.Connect.WillFlag, pk.Connect.WillTopic, pk.Connect.WillPayload = true, topic, []byte("OPEN")
 			c := r.raw(t, version)
-			if code := c.loginWith(pk); code == 0 {
-				t.Errorf("%s: will at %s was accepted", name, topic)
+			if code, want := c.loginWith(pk), map[byte]byte{4: 0x05, 5: 0x87}[version]; code != want {
+				t.Errorf("%s: login with a will at %s got %#x, want %#x", name, topic, code, want)
 			}
 			c.closed()
 		}
@@ -226,8 +226,10 @@ func TestBridge_SessionsOfAnAccountAreCapped(t *testing.T) {
 		}
 		_ = c.Close()
 	}
-	if code := r.raw(t, 4).login("home", password, "one more"); code == 0 {
-		t.Error("session over the cap was accepted")
+	for _, version := range versions {
+		if code, want := r.raw(t, version).login("home", password, "one more"), map[byte]byte{4: 0x03, 5: 0x97}[version]; code != want {
+			t.Errorf("session over the cap got %#x, want %#x", code, want)
+		}
 	}
 	if code := r.raw(t, 4).login("home", password, id(0)); code != 0 {
 		t.Errorf("an existing session was refused: %#x", code)

@@ -2,6 +2,7 @@ package mqttbridge
 
 import (
 	"context"
+	"errors"
 
 	"github.com/hybridos-net/hybridos/mqttbridge/account"
 	"github.com/hybridos-net/hybridos/mqttbridge/broker"
@@ -33,6 +34,9 @@ func newDirectory(book *account.Book, logins *account.Verifier, byDevice map[str
 // Login implements broker.Directory.
 func (d *directory) Login(ctx context.Context, name string, password []byte) error {
 	_, err := d.logins.Verify(ctx, name, password)
+	if errors.Is(err, account.Busy) {
+		return errors.Join(broker.ErrBusy, err)
+	}
 	return err
 }
 

@@ -40,9 +40,13 @@ type Message struct {
 	Retain bool
 }
 
+// ErrBusy says that a login could not be checked; the client may try again later.
+var ErrBusy = errors.New("mqtt broker: login cannot be checked just now")
+
 // Directory decides who is who and who may do what.
 type Directory interface {
-	// Login returns nil if the password belongs to the account.
+	// Login returns nil if the password belongs to the account, and an error that
+	// is ErrBusy if it could not be checked just now.
 	Login(ctx context.Context, account string, password []byte) error
 	// Access is what a logged-in account may do; nil is nothing.
 	Access(account string) *topicmap.Access
@@ -92,7 +96,7 @@ func New(cfg Config) (*Broker, error) {
 		InlineClient:           true,
 		SysTopicResendInterval: sysInterval,
 	})
-	h := &hook{directory: cfg.Directory, handle: cfg.Handle, clients: engine.Clients, maxPacket: uint32(maxPacket)}
+	h := &hook{directory: cfg.Directory, handle: cfg.Handle, engine: engine, maxPacket: uint32(maxPacket)}
 	if err := engine.AddHook(h, nil); err != nil {
 		return nil, fmt.Errorf("mqtt broker: add hook: %w", err)
 	}

@@ -38,6 +38,9 @@ func newConn(front *Front, raw net.Conn) *Conn {
 // the full packet cap hold.
 func (c *Conn) LoggedIn() { c.loggedIn.Store(true) }
 
+// IsLoggedIn says whether LoggedIn was called.
+func (c *Conn) IsLoggedIn() bool { return c.loggedIn.Load() }
+
 // Version is the client's protocol level (4 or 5), or 0 before CONNECT.
 func (c *Conn) Version() byte { return c.validator.Version }
 
@@ -145,6 +148,11 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if err != nil {
 		// A half written packet can never be mended.
 		_ = c.Close()
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		refusal := refuse(SlowReader, "client does not read")
+		c.front.report(c.RemoteAddr(), refusal)
+		return n, refusal
 	}
 	return n, err
 }

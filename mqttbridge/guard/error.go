@@ -16,6 +16,8 @@ const (
 	PacketTimeout ErrorKind = "packet-timeout"
 	// KeepAliveTimeout: silence of one and a half times the keep alive.
 	KeepAliveTimeout ErrorKind = "keepalive-timeout"
+	// SlowReader: the client did not take what was written to it in time.
+	SlowReader ErrorKind = "slow-reader"
 	// FirstNotConnect: the first packet is no CONNECT.
 	FirstNotConnect ErrorKind = "first-not-connect"
 	// SecondConnect: a CONNECT after the first.
@@ -64,7 +66,7 @@ const (
 // Kinds lists every kind, for documents and tests.
 func Kinds() []ErrorKind {
 	return []ErrorKind{
-		ConnectTimeout, PacketTimeout, KeepAliveTimeout, FirstNotConnect, SecondConnect,
+		ConnectTimeout, PacketTimeout, KeepAliveTimeout, SlowReader, FirstNotConnect, SecondConnect,
 		PacketTooLarge, MalformedLength, MalformedFlags, MalformedPacket, MalformedString,
 		MalformedProperty, MalformedReason, UnexpectedType, UnsupportedProtocol, BadClientID,
 		BadPacketID, BadTopic, BadFilter, BadOptions, TopicAlias, AuthMethod,

@@ -118,6 +118,23 @@ func TestFront_KeepAlive(t *testing.T) {
 	}
 }
 
+func TestFront_SlowReader(t *testing.T) {
+	ended := make(chan error, 1)
+	s := serve(t, Config{WriteTimeout: 50 * time.Millisecond}, func(c *Conn) error {
+		for {
+			if _, err := c.Write(make([]byte, 1<<20)); err != nil {
+				ended <- err
+				return err
+			}
+		}
+	})
+	s.dial(t) // and never reads
+	if err := <-ended; !errors.Is(err, SlowReader) {
+		t.Errorf("write ended with %v", err)
+	}
+	s.wantRefusal(t, SlowReader)
+}
+
 func TestConn_LongKeepAliveDoesNotOverflow(t *testing.T) {
 	c := &Conn{validator: Validator{Version: 4, KeepAlive: 65535}}
 	if d := time.Until(c.idleDeadline()); d < 27*time.Hour {

@@ -172,7 +172,7 @@ func TestKinds_Complete(t *testing.T) {
 	}
 	// Every kind that bytes alone can cause has a case above.
 	caused := map[ErrorKind]bool{
-		ConnectTimeout: true, PacketTimeout: true, KeepAliveTimeout: true,
+		ConnectTimeout: true, PacketTimeout: true, KeepAliveTimeout: true, SlowReader: true,
 		TooManyConnections: true, TooManyFromAddress: true, Panicked: true, // see front_test.go
 	}
 	for _, c := range refusals() {
