@@ -1,0 +1,310 @@
+package gate
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hybridos-net/hybridos/chain/codec"
+	"github.com/hybridos-net/hybridos/chain/command"
+	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/state"
+	"github.com/hybridos-net/hybridos/deviceos/clock"
+	"github.com/hybridos-net/hybridos/deviceos/vault"
+)
+
+// Head is the newest ledger header that the device has verified.
+type Head struct {
+	Height uint64 // 0: none yet
+	Hash   []byte
+	Time   time.Time
+}
+
+// Ledger is the device's verified view of the ledger. Implementations are safe
+// for concurrent use.
+type Ledger interface {
+	// Head is the newest verified head; it never goes back.
+	Head() Head
+	// View reads records as of the head that it returns. An error of the view's
+	// Get means that nothing is known.
+	View(ctx context.Context) (state.View, Head)
+	// Update asks for a newer head and verifies it.
+	Update(ctx context.Context) (Head, error)
+}
+
+// Order is a verified command on its way to the actuator.
+type Order struct {
+	Command command.ID
+	Body    *command.Body // exactly as signed; not to be changed
+}
+
+// Actuator carries out orders.
+type Actuator interface {
+	// Actuate does what the order says. An error with a command.Code promises
+	// that nothing was done; any other error means that the outcome is unknown.
+	Actuate(ctx context.Context, o Order) ([]byte, error)
+}
+
+// Config is what a gate stands on. All but Limits and Logger are needed.
+type Config struct {
+	Chain    codec.ChainDigest
+	Device   *key.Private
+	Vault    *vault.Vault
+	Clock    *clock.Clock
+	Ledger   Ledger
+	Actuator Actuator
+	// Class gives the class of a method, false for one that does not exist.
+	Class  func(endpoint, method string) (Class, bool)
+	Limits Limits
+	Logger *slog.Logger // nil: none
+}
+
+// Gate is the device's gate; safe for concurrent use.
+type Gate struct {
+	cfg     Config
+	id      key.DeviceID
+	rights  *rights
+	journal *journal
+	meter   *meter
+	running chan struct{}
+}
+
+// Open loads what the device knew before the last power cut. Commands that were
+// under way then get their receipt now: unknown.
+func Open(cfg Config) (*Gate, error) {
+	if cfg.Device == nil || cfg.Vault == nil || cfg.Clock == nil || cfg.Ledger == nil || cfg.Actuator == nil || cfg.Class == nil {
+		return nil, errors.New("gate configuration: a part is missing")
+	}
+	cfg.Limits = cfg.Limits.withDefaults()
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	g := &Gate{
+		cfg: cfg, id: cfg.Device.Public().DeviceID(),
+		meter: newMeter(cfg.Limits), running: make(chan struct{}, cfg.Limits.Running),
+	}
+	floor, err := loadTime(cfg.Vault)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Clock.Observe(floor)
+	if g.rights, err = openRights(cfg, g.id); err != nil {
+		return nil, err
+	}
+	if g.journal, err = openJournal(cfg.Vault, cfg.Limits.Records); err != nil {
+		return nil, err
+	}
+	return g, g.recover()
+}
+
+// Owner is who the device obeys; false while it has no owner.
+func (g *Gate) Owner() (state.Ownership, bool) { return g.rights.owner() }
+
+// Arm makes the device obey its first owner, after the claim has been verified
+// with state.VerifyClaim and found on the ledger. It is on disk when Arm
+// returns. A device that has an owner keeps it.
+func (g *Gate) Arm(own state.Ownership) error { return g.rights.arm(own) }
+
+// Refresh proves the owner and the grants in use under the newest head, so that
+// the next command need not wait for it. Call it when the head has moved.
+func (g *Gate) Refresh(ctx context.Context) error { return g.rights.refresh(ctx, g.now()) }
+
+// Receipts is the number of receipts in the device's chain.
+func (g *Gate) Receipts() uint64 { return g.journal.count() }
+
+// request is one command on its way through the gate.
+type request struct {
+	peer   string
+	raw    []byte
+	sum    [sha256.Size]byte // of raw
+	cmd    *command.Command  // nil until decoded
+	id     command.ID        // of the command; sum for bytes that are none
+	now    time.Time
+	paid   bool // the meter has been asked for a signature's worth of work
+	over   bool // and has refused
+	holder holder
+}
+
+// Handle takes a command from a peer (any name that is the same for the same
+// connection) and returns the signed receipt. Nil means that the peer, or
+// strangers together, have used up what the gate spends on the unproven: close
+// the connection. ctx bounds the waiting for the ledger; once begun, an
+// actuation is not cut short by it.
+func (g *Gate) Handle(ctx context.Context, peer string, raw []byte) []byte {
+	r := &request{peer: peer, raw: raw, sum: sha256.Sum256(raw), now: g.now()}
+	r.id = command.ID(r.sum)
+	known, err := g.inspect(r)
+	if err == nil && known == nil {
+		known, err = g.authenticate(ctx, r)
+	}
+	if err == nil && known == nil {
+		err = g.authorise(ctx, r)
+	}
+	if err != nil {
+		return g.refusal(r, err)
+	}
+	if known != nil {
+		return g.repeat(ctx, r, known)
+	}
+	return g.run(ctx, r)
+}
+
+// now is the device's time, which is at least that of the newest header.
+func (g *Gate) now() time.Time {
+	g.cfg.Clock.Observe(g.cfg.Ledger.Head().Time)
+	return g.cfg.Clock.Now()
+}
+
+// inspect makes all checks that need neither a key nor the ledger. It returns
+// the entry of a command that the device has taken before in the same bytes:
+// what became of it stays true after it has expired.
+func (g *Gate) inspect(r *request) (*entry, error) {
+	if len(r.raw) > command.MaxBytes {
+		return nil, refuse(command.TooLarge, "%d bytes, at most %d", len(r.raw), command.MaxBytes)
+	}
+	cmd, err := command.Decode(r.raw)
+	if err != nil {
+		return nil, err
+	}
+	r.cmd, r.id = cmd, cmd.ID(g.cfg.Chain)
+	b := &cmd.Body
+	if b.Chain != command.Prefix(g.cfg.Chain) {
+		return nil, refuse(command.WrongChain, "for ledger %x", b.Chain)
+	}
+	if b.Device != g.id {
+		return nil, refuse(command.WrongDevice, "for %s", b.Device)
+	}
+	if e := g.journal.find(r.id); e != nil && e.sum == r.sum {
+		return e, nil
+	}
+	own, ok := g.rights.owner()
+	if !ok {
+		return nil, refuse(command.Unowned, "the device has no owner")
+	}
+	// A later epoch may be one that this device has yet to hear of.
+	if b.Epoch < own.Epoch {
+		return nil, refuse(command.StaleEpoch, "epoch %d, now %d", b.Epoch, own.Epoch)
+	}
+	return nil, checkTime(b, r.now)
+}
+
+func checkTime(b *command.Body, now time.Time) error {
+	ms := uint64(now.UnixMilli())
+	switch {
+	case b.Expires <= ms:
+		return refuse(command.Expired, "expired at %d, now %d", b.Expires, ms)
+	case b.IssuedAt > ms+uint64(MaxAhead.Milliseconds()):
+		return refuse(command.NotYet, "issued at %d, now %d", b.IssuedAt, ms)
+	case b.Expires-b.IssuedAt > command.MaxLife:
+		return refuse(command.LifeTooLong, "lives for %d ms, at most %d", b.Expires-b.IssuedAt, command.MaxLife)
+	}
+	return nil
+}
+
+// authenticate finds the key that may sign, and checks that it did. Only what
+// is held already is looked at for free; work for strangers is metered.
+func (g *Gate) authenticate(ctx context.Context, r *request) (*entry, error) {
+	var err error
+	var lookup error
+	r.holder, lookup = g.rights.lookup(r.cmd, r.now)
+	if err := g.journal.peek(&r.cmd.Body); err != nil {
+		return nil, err
+	}
+	trusted, ok := g.meter.spend(r.peer, r.now)
+	if r.paid = true; !ok {
+		r.over = true
+		return nil, refuse(command.RateLimited, "too many unproven commands")
+	}
+	if lookup != nil {
+		// The right may be younger than what is held.
+		if !trusted && !g.meter.lookup(r.now) {
+			r.over = true
+			return nil, refuse(command.RateLimited, "too many unknown rights")
+		}
+		if r.holder, err = g.learn(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.cmd.VerifyBy(g.cfg.Chain, r.holder.key); err != nil {
+		return nil, err
+	}
+	g.meter.trust(r.peer, r.now)
+	if e := g.journal.find(r.id); e != nil {
+		return e, nil // the same command under another valid signature
+	}
+	if !g.meter.key(r.cmd.Body.Key, r.now) {
+		return nil, refuse(command.RateLimited, "too many commands by %s", r.cmd.Body.Key)
+	}
+	return nil, nil
+}
+
+// learn looks for a right on the ledger that the device does not hold, in a
+// newer head if the signer has seen one.
+func (g *Gate) learn(ctx context.Context, r *request) (holder, error) {
+	ctx, cancel := context.WithTimeout(ctx, g.cfg.Limits.Update)
+	defer cancel()
+	if r.cmd.Body.Seen > g.cfg.Ledger.Head().Height {
+		g.update(ctx)
+	}
+	if err := g.rights.renew(ctx, r.cmd.Body.Grant, r.now); err != nil {
+		return holder{}, err
+	}
+	return g.rights.lookup(r.cmd, r.now)
+}
+
+// update tries for a newer head; whether it helped is seen by the head.
+func (g *Gate) update(ctx context.Context) {
+	if _, err := g.cfg.Ledger.Update(ctx); err != nil {
+		g.cfg.Logger.Debug("ledger head not updated", "error", err)
+	}
+}
+
+// authorise checks that the right holds under a head that is fresh enough for
+// the method.
+func (g *Gate) authorise(ctx context.Context, r *request) error {
+	b := &r.cmd.Body
+	class, known := g.cfg.Class(b.Endpoint, b.Method)
+	if err := g.freshen(ctx, r, class); err != nil {
+		return err
+	}
+	if err := r.holder.permits(g.id, b, g.now()); err != nil {
+		return err
+	}
+	if !known {
+		return refuse(command.NoMethod, "no %s at %s", b.Method, b.Endpoint)
+	}
+	return nil
+}
+
+// freshen makes sure that the right was proven under a head that the class
+// accepts, with one attempt to get a newer one.
+func (g *Gate) freshen(ctx context.Context, r *request, class Class) error {
+	want := g.cfg.Ledger.Head()
+	if r.holder.freshFor(class, want, r.now) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.cfg.Limits.Update)
+	defer cancel()
+	if r.now.Sub(want.Time) > class.Age() {
+		g.update(ctx)
+	}
+	if err := g.rights.renew(ctx, r.cmd.Body.Grant, r.now); err != nil {
+		return err
+	}
+	var err error
+	if r.holder, err = g.rights.lookup(r.cmd, r.now); err != nil {
+		return err
+	}
+	if now := g.now(); !r.holder.freshFor(class, want, now) {
+		return refuse(command.Stale, "ledger head %d is %s old, %s allows %s",
+			r.holder.head.Height, now.Sub(r.holder.head.Time).Round(time.Second), class, class.Age())
+	}
+	return nil
+}
+
+func refuse(c command.Code, format string, args ...any) error {
+	return &command.Error{Code: c, Detail: fmt.Sprintf(format, args...)}
+}

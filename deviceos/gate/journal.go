@@ -1,0 +1,316 @@
+package gate
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hybridos-net/hybridos/chain/codec"
+	"github.com/hybridos-net/hybridos/chain/command"
+	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/deviceos/vault"
+)
+
+// record is a command that the device has begun; without a receipt it is an
+// intent.
+//
+// Evolution: fields 1 to 4 are fixed; new ones are optional.
+type record struct {
+	Sum     [sha256.Size]byte `cbor:"1,keyasint"` // of the bytes as they came
+	Expires uint64            `cbor:"2,keyasint"`
+	Epoch   uint64            `cbor:"3,keyasint"`
+	Receipt []byte            `cbor:"4,keyasint,omitempty"`
+}
+
+// tail is the end of the receipt chain.
+//
+// Evolution: fields 1 and 2 are fixed; new ones are optional.
+type tail struct {
+	Counter uint64 `cbor:"1,keyasint"`
+	Hash    []byte `cbor:"2,keyasint"` // of the last receipt
+}
+
+// entry is a record as far as memory holds it.
+type entry struct {
+	id      command.ID
+	sum     [sha256.Size]byte
+	expires uint64
+	epoch   uint64
+	done    chan struct{} // closed when the receipt is stored, or never will be
+}
+
+func (e *entry) stored() []byte { return vault.FamilyCommand.Key(e.id[:]...) }
+
+// journal is the device's memory of commands: what was begun, what became of
+// it, which nonces are used. Everything is on disk before it counts.
+type journal struct {
+	vault *vault.Vault
+	limit int
+
+	mu      sync.Mutex
+	entries map[command.ID]*entry
+	order   []*entry // as they came, which is nearly as they expire
+	lanes   map[laneID]*lane
+	perKey  map[key.KeyID]int
+
+	// chain orders receipts; it is never held while waiting for the disk.
+	chain sync.Mutex
+	tail  tail
+}
+
+func openJournal(v *vault.Vault, limit int) (*journal, error) {
+	j := &journal{
+		vault: v, limit: limit, entries: make(map[command.ID]*entry),
+		lanes: make(map[laneID]*lane), perKey: make(map[key.KeyID]int),
+	}
+	err := v.Each(vault.FamilyCommand, func(rest, value []byte) error {
+		var r record
+		if err := codec.Unmarshal(value, &r, maxStored); err != nil || len(rest) != len(command.ID{}) {
+			return fmt.Errorf("stored command %x: %w", rest, cmp.Or(err, error(command.Malformed)))
+		}
+		e := &entry{id: command.ID(rest), sum: r.Sum, expires: r.Expires, epoch: r.Epoch, done: make(chan struct{})}
+		if r.Receipt != nil {
+			close(e.done)
+		}
+		j.entries[e.id] = e
+		j.order = append(j.order, e)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(j.order, func(a, b *entry) int { return cmp.Compare(a.expires, b.expires) })
+	err = v.Each(vault.FamilyLane, func(rest, value []byte) error {
+		id, l, err := decodeLane(rest, value)
+		if err != nil {
+			return fmt.Errorf("stored lane %x: %w", rest, err)
+		}
+		j.lanes[id] = l
+		j.perKey[id.key]++
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	raw, err := v.Get(vault.FamilyTail.Key())
+	if err != nil || raw == nil {
+		return j, err
+	}
+	return j, codec.Unmarshal(raw, &j.tail, maxStored)
+}
+
+func (j *journal) count() uint64 {
+	j.chain.Lock()
+	defer j.chain.Unlock()
+	return j.tail.Counter
+}
+
+func (j *journal) find(id command.ID) *entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.entries[id]
+}
+
+// open lists the intents that have no receipt.
+func (j *journal) open() []*entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var out []*entry
+	for _, e := range j.order {
+		select {
+		case <-e.done:
+		default:
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// peek refuses a nonce that could not be reserved, and changes nothing.
+func (j *journal) peek(b *command.Body) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.laneOf(b).check(b.Nonce)
+}
+
+func (j *journal) laneOf(b *command.Body) lane {
+	if l := j.lanes[laneID{b.Key, b.Salt}]; l != nil {
+		return *l
+	}
+	return lane{}
+}
+
+// reserve begins a command: its intent and its nonce are on disk when it
+// returns without an error. A command that has been begun already is returned
+// as known.
+func (j *journal) reserve(r *request, now time.Time) (e, known *entry, err error) {
+	j.mu.Lock()
+	if known := j.entries[r.id]; known != nil {
+		j.mu.Unlock()
+		return nil, known, nil
+	}
+	e, writes, err := j.begin(r, now)
+	if err != nil {
+		j.mu.Unlock()
+		return nil, nil, err
+	}
+	pending := j.vault.Queue(writes...)
+	j.mu.Unlock()
+	if err := pending.Wait(); err != nil {
+		j.forget(e)
+		return nil, nil, refuse(command.Internal, "store the intent: %v", err)
+	}
+	return e, nil, nil
+}
+
+// begin makes the entry and the writes of an intent. The caller holds mu.
+func (j *journal) begin(r *request, now time.Time) (*entry, []vault.Write, error) {
+	b := &r.cmd.Body
+	ms := uint64(now.UnixMilli())
+	if b.Expires <= ms {
+		return nil, nil, refuse(command.Expired, "expired at %d, now %d", b.Expires, ms)
+	}
+	l := j.laneOf(b)
+	if err := l.check(b.Nonce); err != nil {
+		return nil, nil, err
+	}
+	writes := j.prune(ms)
+	if len(j.order) >= j.limit {
+		return nil, nil, refuse(command.RateLimited, "%d commands are remembered", len(j.order))
+	}
+	id := laneID{b.Key, b.Salt}
+	if j.lanes[id] == nil {
+		evicted, err := j.room(id.key, ms)
+		if err != nil {
+			return nil, nil, err
+		}
+		writes = append(writes, evicted...)
+		j.perKey[id.key]++
+	}
+	l.mark(b.Nonce, b.Expires)
+	j.lanes[id] = &l
+	e := &entry{id: r.id, sum: r.sum, expires: b.Expires, epoch: b.Epoch, done: make(chan struct{})}
+	j.entries[e.id] = e
+	j.order = append(j.order, e)
+	return e, append(writes,
+		vault.Write{Key: e.stored(), Value: codec.MustMarshal(record{Sum: e.sum, Expires: e.expires, Epoch: e.epoch})},
+		vault.Write{Key: id.stored(), Value: codec.MustMarshal(l)},
+		vault.Write{Key: vault.FamilyTime.Key(), Value: binary.BigEndian.AppendUint64(nil, ms)},
+	), nil
+}
+
+// prune forgets commands that expired long ago, or at all where room is short.
+// The caller holds mu. What is forgotten in memory only comes back as a receipt
+// after a restart, so a lost write does no harm.
+func (j *journal) prune(ms uint64) []vault.Write {
+	var writes []vault.Write
+	for len(j.order) > 0 && len(writes) < pruneBatch {
+		e := j.order[0]
+		short := len(j.order) >= j.limit
+		if e.expires >= ms || !short && ms-e.expires < uint64(keep.Milliseconds()) {
+			break
+		}
+		select {
+		case <-e.done:
+		default:
+			return writes // still running
+		}
+		j.order[0] = nil
+		j.order = j.order[1:]
+		delete(j.entries, e.id)
+		writes = append(writes, vault.Write{Key: e.stored()})
+	}
+	return writes
+}
+
+// room makes place for one more lane of a key, at the cost only of lanes whose
+// commands have all expired: those can be replayed no more. The caller holds
+// mu.
+func (j *journal) room(k key.KeyID, ms uint64) ([]vault.Write, error) {
+	if j.perKey[k] < MaxLanesPerKey && len(j.lanes) < MaxLanes {
+		return nil, nil
+	}
+	var writes []vault.Write
+	for id, l := range j.lanes {
+		if l.Expires > ms {
+			continue
+		}
+		delete(j.lanes, id)
+		if j.perKey[id.key]--; j.perKey[id.key] == 0 {
+			delete(j.perKey, id.key)
+		}
+		writes = append(writes, vault.Write{Key: id.stored()})
+	}
+	if j.perKey[k] >= MaxLanesPerKey || len(j.lanes) >= MaxLanes {
+		return nil, refuse(command.TooManyLanes, "%d lanes of %s, %d in all", j.perKey[k], k, len(j.lanes))
+	}
+	return writes, nil
+}
+
+// forget takes out an entry whose intent could not be stored.
+func (j *journal) forget(e *entry) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	delete(j.entries, e.id)
+	j.order = slices.DeleteFunc(j.order, func(o *entry) bool { return o == e })
+	close(e.done)
+}
+
+// finish gives an entry its receipt, which sign makes of its place in the
+// chain. Receipt and end of the chain are on disk when it returns without an
+// error.
+func (j *journal) finish(e *entry, sign func(counter uint64, prev []byte) *command.Receipt) ([]byte, error) {
+	defer close(e.done)
+	j.chain.Lock()
+	receipt := sign(j.tail.Counter+1, j.tail.Hash)
+	hash := receipt.Hash()
+	raw := receipt.Bytes()
+	j.tail = tail{Counter: j.tail.Counter + 1, Hash: hash[:]}
+	pending := j.vault.Queue(
+		vault.Write{Key: e.stored(), Value: codec.MustMarshal(record{Sum: e.sum, Expires: e.expires, Epoch: e.epoch, Receipt: raw})},
+		vault.Write{Key: vault.FamilyTail.Key(), Value: codec.MustMarshal(j.tail)},
+	)
+	j.chain.Unlock()
+	if err := pending.Wait(); err != nil {
+		return nil, refuse(command.Internal, "store the receipt: %v", err)
+	}
+	return raw, nil
+}
+
+// receipt waits until an entry is finished and reads what was stored.
+func (j *journal) receipt(ctx context.Context, e *entry) ([]byte, error) {
+	select {
+	case <-e.done:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	raw, err := j.vault.Get(e.stored())
+	if err != nil {
+		return nil, err
+	}
+	var r record
+	if err := codec.Unmarshal(raw, &r, maxStored); err != nil {
+		return nil, err
+	}
+	if r.Receipt == nil {
+		return nil, fmt.Errorf("command %s has no receipt", e.id)
+	}
+	return bytes.Clone(r.Receipt), nil
+}
+
+func loadTime(v *vault.Vault) (time.Time, error) {
+	raw, err := v.Get(vault.FamilyTime.Key())
+	if err != nil || raw == nil {
+		return time.Time{}, err
+	}
+	if len(raw) != 8 {
+		return time.Time{}, fmt.Errorf("stored time of %d bytes", len(raw))
+	}
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(raw))), nil
+}

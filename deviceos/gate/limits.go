@@ -1,0 +1,78 @@
+package gate
+
+import "time"
+
+const (
+	// window is how many nonces below the highest of a lane may still come, for
+	// commands that overtake each other.
+	window = 64
+	// MaxJump is how far a nonce may run ahead of its lane, and where a lane may
+	// begin. A sender counts from 1 under a fresh salt.
+	MaxJump = 1024
+	// MaxLanesPerKey is how many senders (phones, tabs) may use one key within
+	// the life of a command.
+	MaxLanesPerKey = 16
+	// MaxLanes bounds all lanes together.
+	MaxLanes = 1024
+	// MaxAhead is how far ahead of the device's time a command may have been
+	// issued: a device without a clock knows the time by heartbeats 10 s apart.
+	MaxAhead = 15 * time.Second
+	// keep is how long a receipt outlives its command, where there is room.
+	keep = 10 * time.Minute
+	// pruneBatch is how many old records one commit removes at most, so that no
+	// command pays for all.
+	pruneBatch = 8
+	// maxGrants bounds the verified grants held in memory.
+	maxGrants = 256
+	// maxPeers and maxKeys bound the token buckets.
+	maxPeers = 256
+	maxKeys  = 256
+	// hotGrant is how long after its last use a grant is proven anew with every
+	// head, ahead of the next command.
+	hotGrant = 10 * time.Minute
+	// maxStored is the longest record: a receipt and the fields around it.
+	maxStored = 9 << 10
+)
+
+// Limits are the device's own bounds. A zero means the default.
+type Limits struct {
+	// Records is how many commands are remembered at once; at least as many as
+	// can be accepted within a command's life. Default 16384.
+	Records int
+	// Running is how many commands are carried out at once. Default 32.
+	Running int
+	// PerKey is how many commands a second one key may have executed.
+	// Default 100, bursts of twice that.
+	PerKey float64
+	// PerPeer is how many signatures a second are checked for a peer that has
+	// sent an authentic command before. Default 200, bursts of twice that.
+	PerPeer float64
+	// Strangers is the same for all other peers together. Default 50, bursts of
+	// twice that.
+	Strangers float64
+	// Lookups is how many ledger look-ups a second strangers may cause.
+	// Default 10, bursts of twice that.
+	Lookups float64
+	// Update is how long a command waits for a fresher ledger head. Default 3 s.
+	Update time.Duration
+	// Actuate is how long an actuator may take. Default 10 s.
+	Actuate time.Duration
+}
+
+func (l Limits) withDefaults() Limits {
+	def(&l.Records, 16384)
+	def(&l.Running, 32)
+	def(&l.PerKey, 100)
+	def(&l.PerPeer, 200)
+	def(&l.Strangers, 50)
+	def(&l.Lookups, 10)
+	def(&l.Update, 3*time.Second)
+	def(&l.Actuate, 10*time.Second)
+	return l
+}
+
+func def[T int | float64 | time.Duration](v *T, to T) {
+	if *v <= 0 {
+		*v = to
+	}
+}
