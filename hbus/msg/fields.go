@@ -9,7 +9,7 @@ import (
 // fields holds the members of one protocol object until its type has taken
 // them. The first refusal sticks; what nobody took is an unknown field.
 type fields struct {
-	key  [MaxFields]string
+	key  [MaxFields][]byte
 	raw  [MaxFields][]byte
 	used [MaxFields]bool
 	n    int
@@ -20,7 +20,7 @@ func (f *fields) add(key, val []byte) error {
 	if f.n == MaxFields {
 		return Refuse(UnknownField, "more than %d fields", MaxFields)
 	}
-	f.key[f.n], f.raw[f.n], f.used[f.n] = string(key), val, false
+	f.key[f.n], f.raw[f.n], f.used[f.n] = key, val, false
 	f.n++
 	return nil
 }
@@ -34,7 +34,7 @@ func (f *fields) fail(c Code, format string, args ...any) {
 // take returns the bytes of a member, nil if there is none.
 func (f *fields) take(key string) []byte {
 	for i := 0; i < f.n; i++ {
-		if f.key[i] == key {
+		if string(f.key[i]) == key {
 			f.used[i] = true
 			return f.raw[i]
 		}
