@@ -1,0 +1,64 @@
+package sdk
+
+import (
+	"time"
+
+	"github.com/hybridos-net/hybridos/chain/codec"
+	"github.com/hybridos-net/hybridos/chain/command"
+	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/tx"
+)
+
+// Caller signs commands with one key, in one replay lane.
+type Caller struct {
+	Chain     codec.ChainDigest
+	Key       *key.Private
+	Principal key.AccountID // the owner's account; ignored with a grant
+	Grant     *tx.ID        // nil: the key is one of the owner's
+	Salt      uint64        // names the lane; random, kept with Nonce
+	// Nonce gives the lane's next number, rising. It must be on disk before it
+	// is returned: a number used twice makes a replay of the second command.
+	Nonce func() (uint64, error)
+	Now   func() time.Time // nil: time.Now
+}
+
+// Call says what to invoke.
+type Call struct {
+	Device   key.DeviceID
+	Epoch    uint64
+	Endpoint string
+	Method   string
+	Params   []byte
+	Life     time.Duration // 0: the longest that interactive methods allow
+	Seen     int64         // the highest ledger height that the caller has verified
+}
+
+// Sign makes the signed command of a call.
+func (s Caller) Sign(c Call) (*command.Command, error) {
+	nonce, err := s.Nonce()
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	if s.Now != nil {
+		now = s.Now()
+	}
+	if c.Life == 0 {
+		c.Life = command.MaxLife * time.Millisecond
+	}
+	principal := s.Principal
+	if s.Grant != nil {
+		principal = s.Key.Public().AccountID()
+	}
+	cmd, err := command.New(command.Body{
+		Chain: command.Prefix(s.Chain), Device: c.Device, Endpoint: c.Endpoint, Epoch: c.Epoch,
+		Principal: principal, Key: s.Key.Public().ID(), Grant: s.Grant, Salt: s.Salt, Nonce: nonce,
+		IssuedAt: uint64(now.UnixMilli()), Expires: uint64(now.Add(c.Life).UnixMilli()),
+		Method: c.Method, Params: c.Params, Seen: uint64(max(c.Seen, 0)),
+	})
+	if err != nil {
+		return nil, err
+	}
+	cmd.Sign(s.Chain, s.Key)
+	return cmd, nil
+}
