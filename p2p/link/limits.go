@@ -33,6 +33,6 @@ const (
 	dialTimeout = 15 * time.Second
 
 	// handOver is how long a handler may run before another goroutine takes
-	// over reading the stream. Quick handlers cost no goroutine.
-	handOver = 100 * time.Microsecond
+	// over reading the stream (at most twice as long). Quick handlers cost no goroutine.
+	handOver = time.Millisecond
 )

@@ -129,13 +129,17 @@ func (s *Server) serve(ctx context.Context, st network.Stream) {
 	defer s.leave(st)
 	c := &serving{
 		server: s, stream: st, from: st.Conn().RemotePeer(),
-		in:    frame.NewReader(st, maxRequest),
-		out:   frame.NewWriter(st, maxAnswer),
-		slots: make(chan struct{}, s.cfg.InFlight),
+		in:      frame.NewReader(st, maxRequest),
+		out:     frame.NewWriter(st, maxAnswer),
+		slots:   make(chan struct{}, s.cfg.InFlight),
+		readers: 1,
+		over:    make(chan struct{}),
 	}
-	c.readers.Add(1)
+	c.watch = time.AfterFunc(time.Hour, func() { c.takeOver(ctx) })
+	c.watch.Stop() // until a command arms it
 	c.read(ctx)
-	c.readers.Wait()
+	<-c.over
+	c.watch.Stop()
 	if c.cause != nil {
 		s.cfg.Logger.Debug("command stream closed", "peer", c.from, "cause", c.cause)
 	}
@@ -154,8 +158,19 @@ type serving struct {
 	last   uint64
 	readBy time.Time
 
-	slots   chan struct{}
-	readers sync.WaitGroup
+	slots chan struct{}
+
+	// turn is odd while the reader handles a command; whoever moves it to even
+	// is the reader from then on. The watch looks at it every other moment
+	// instead of once per command: a timer per command would wake a thread.
+	turn  atomic.Uint64
+	seen  atomic.Uint64
+	armed atomic.Bool
+	watch *time.Timer
+
+	mu      sync.Mutex
+	readers int           // goroutines in read
+	over    chan struct{} // closed when there is none
 
 	writing sync.Mutex
 	out     *frame.Writer
@@ -168,7 +183,7 @@ type serving struct {
 
 // read serves requests until the stream ends or reading was handed over.
 func (c *serving) read(ctx context.Context) {
-	defer c.readers.Done()
+	defer c.leave()
 	for {
 		n, body, err := c.next()
 		if err != nil {
@@ -176,23 +191,56 @@ func (c *serving) read(ctx context.Context) {
 			return
 		}
 		c.slots <- struct{}{}
-		var handed atomic.Bool
-		c.readers.Add(1)
-		timer := time.AfterFunc(handOver, func() {
-			if handed.CompareAndSwap(false, true) {
-				c.read(ctx)
-			}
-		})
+		turn := c.turn.Add(1)
+		c.arm(turn)
 		err = c.answer(ctx, n, body)
 		<-c.slots
 		if err != nil {
 			c.end(err)
 		}
-		if !handed.CompareAndSwap(false, true) {
+		if !c.turn.CompareAndSwap(turn, turn+1) {
 			return
 		}
-		timer.Stop()
-		c.readers.Done()
+	}
+}
+
+// leave ends a goroutine's part in reading.
+func (c *serving) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.readers--; c.readers == 0 {
+		close(c.over)
+	}
+}
+
+// arm makes the watch look again after a moment.
+func (c *serving) arm(turn uint64) {
+	if c.armed.CompareAndSwap(false, true) {
+		c.seen.Store(turn)
+		c.watch.Reset(handOver)
+	}
+}
+
+// takeOver is the watch: it goes on reading when one command took longer than a
+// moment.
+func (c *serving) takeOver(ctx context.Context) {
+	c.armed.Store(false)
+	turn := c.turn.Load()
+	if turn%2 == 0 {
+		return // nothing is being handled; the next command arms the watch
+	}
+	if turn != c.seen.Load() {
+		c.arm(turn)
+		return
+	}
+	c.mu.Lock()
+	mine := c.turn.CompareAndSwap(turn, turn+1)
+	if mine {
+		c.readers++ // the handling goroutine still counts, so over is not closed
+	}
+	c.mu.Unlock()
+	if mine {
+		c.read(ctx)
 	}
 }
 

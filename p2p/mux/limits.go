@@ -35,7 +35,7 @@ const (
 
 	// lull is how long nobody may be reading the connection before the
 	// background reader takes over; see session.pumpFor.
-	lull = 500 * time.Microsecond
+	lull = time.Millisecond
 
 	// readBuffer is the plaintext read buffer of one connection.
 	readBuffer = 4096
