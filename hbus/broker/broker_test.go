@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,12 +20,15 @@ import (
 // does not read.
 type fake struct {
 	s    *broker.Session
+	mu   sync.Mutex // a deadline queues from its own goroutine
 	full bool
 	got  []string
 	lost int
 }
 
 func (f *fake) Queue(m msg.Message, class broker.Class) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.full && class != broker.Control {
 		if class == broker.Event {
 			f.lost++
@@ -43,6 +47,8 @@ func (f *fake) Flush() {}
 
 // take returns what came since the last take.
 func (f *fake) take() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	got := f.got
 	f.got = nil
 	return got

@@ -66,11 +66,10 @@ func (c *Client) ask(ctx context.Context, m msg.Message) (msg.Message, error) {
 		return nil, ended(ctx)
 	}
 	ch := make(chan msg.Message, 1)
-	id, err := c.send(m, ch)
+	id, err := c.send(ctx, m, ch)
 	if err != nil {
 		return nil, err
 	}
-	c.w.Flush()
 	select {
 	case answer := <-ch:
 		return told(answer)
@@ -106,27 +105,55 @@ func ended(ctx context.Context) *msg.Error {
 	return msg.Refuse(msg.Timeout, "no answer within the deadline")
 }
 
-// send gives m its id and queues it.
-func (c *Client) send(m msg.Message, ch chan msg.Message) (uint64, error) {
+// send gives m its id, notes who waits for the answer, and queues it.
+func (c *Client) send(ctx context.Context, m msg.Message, ch chan msg.Message) (uint64, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.err != nil {
+		defer c.mu.Unlock()
 		return 0, c.err
 	}
 	c.nextID++
 	id := c.nextID
 	setID(m, id)
-	if err := m.Check(); err != nil {
-		return 0, err
-	}
-	if !c.w.Queue(m, wire.Reply) {
-		if err := c.w.Err(); err != nil {
-			return 0, ErrClosed
-		}
-		return 0, msg.Refuse(msg.Busy, "the broker does not read")
-	}
 	c.waiting[id] = ch
-	return id, nil
+	c.mu.Unlock()
+	err := m.Check()
+	if err == nil {
+		err = c.queue(ctx, m)
+	}
+	if err != nil {
+		c.forget(id)
+	}
+	return id, err
+}
+
+// queue waits for room in the queue to the broker as long as ctx lasts, and
+// flushes.
+func (c *Client) queue(ctx context.Context, m msg.Message) error {
+	for full := true; ; {
+		ok := c.w.Queue(m, wire.Reply)
+		c.w.Flush()
+		if ok {
+			return nil
+		}
+		if err := c.w.Err(); err != nil {
+			return ErrClosed
+		}
+		room := c.w.Room()
+		if room == nil {
+			if !full {
+				return msg.Refuse(msg.TooLarge, "%s does not fit in a frame", m.Type())
+			}
+			full = false // or it was drained meanwhile: once more
+			continue
+		}
+		full = true
+		select {
+		case <-room:
+		case <-ctx.Done():
+			return ended(ctx)
+		}
+	}
 }
 
 func setID(m msg.Message, id uint64) {

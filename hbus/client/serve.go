@@ -141,11 +141,9 @@ func (c *Client) respond(id uint64, result json.RawMessage, err error) {
 	if err != nil {
 		answer = refusal(id, err)
 	}
-	if !c.w.Queue(answer, wire.Reply) && c.w.Err() == nil {
-		c.opts.Logger.Warn("answer dropped, the broker does not read", "id", id)
-		c.w.Queue(refusal(id, msg.Failed), wire.Control)
+	if err := c.queue(c.life, answer); err != nil && c.life.Err() == nil {
+		c.opts.Logger.Warn("answer dropped", "id", id, "err", err)
 	}
-	c.w.Flush()
 }
 
 func refusal(id uint64, err error) *msg.Error {

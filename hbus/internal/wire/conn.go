@@ -47,7 +47,8 @@ type Conn struct {
 	pending int    // bytes a writer has taken out and not yet written
 	writing bool   // somebody is in write or drain
 	lost    uint64
-	err     error // why the connection ended
+	room    chan struct{} // somebody waits for room; closed when there may be
+	err     error         // why the connection ended
 	wg      sync.WaitGroup
 }
 
@@ -204,10 +205,34 @@ func (c *Conn) Flush() {
 	c.writing = false
 }
 
+// Room is for a sender that can wait: after Queue said false it gives a channel
+// that is closed when it is worth to queue again. nil: there is room, so that
+// was not why.
+func (c *Conn) Room() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.out)+c.pending <= SoftQueue {
+		return nil
+	}
+	if c.room == nil {
+		c.room = make(chan struct{})
+	}
+	return c.room
+}
+
+// roomMade wakes those who wait for room. The caller holds mu.
+func (c *Conn) roomMade() {
+	if c.room != nil {
+		close(c.room)
+		c.room = nil
+	}
+}
+
 // take swaps the buffers: what waits is now c.spare, to be written. A notice of
 // lost events goes in front of what comes next. The caller holds mu.
 func (c *Conn) take() bool {
 	c.pending = 0
+	c.roomMade()
 	if len(c.out) == 0 && c.lost == 0 || c.err != nil {
 		if cap(c.spare) > keepBuffer {
 			c.spare = nil
@@ -269,6 +294,7 @@ func (c *Conn) fail(err error) {
 		return
 	}
 	c.err = err
+	c.roomMade()
 	c.out, c.spare, c.pending = nil, nil, 0
 	c.c.Close()
 }
