@@ -121,6 +121,9 @@ func (a *App) Info(context.Context, *types.RequestInfo) (*types.ResponseInfo, er
 
 // InitChain writes the genesis state into the working tree. It is committed
 // with the first block, so that a crash before that starts again from nothing.
+// Header 1 names no root: there is no version 0 that could be proven. CometBFT
+// then makes block 2 at once, since it has a root to announce, and light
+// clients need not wait for the first heartbeat.
 func (a *App) InitChain(_ context.Context, r *types.RequestInitChain) (*types.ResponseInitChain, error) {
 	if err := a.checkGenesis(r); err != nil {
 		return nil, err
@@ -128,13 +131,9 @@ func (a *App) InitChain(_ context.Context, r *types.RequestInitChain) (*types.Re
 	if err := a.rewind(); err != nil {
 		return nil, a.fail(err)
 	}
-	root, err := a.tree.WorkingHash()
-	if err != nil {
-		return nil, a.fail(err)
-	}
 	a.lastTime = a.doc.Time
 	a.resetCheck()
-	return &types.ResponseInitChain{AppHash: root}, nil
+	return &types.ResponseInitChain{}, nil
 }
 
 // checkGenesis demands that CometBFT starts from the very document that the

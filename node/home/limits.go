@@ -1,0 +1,10 @@
+package home
+
+const (
+	// MaxConfig bounds config.toml.
+	MaxConfig = 64 << 10
+	// MaxPeers bounds each list of peers in it.
+	MaxPeers = 256
+	// maxName is the longest name of a node.
+	maxName = 64
+)

@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hybridos-net/hybridos/node"
+	"github.com/hybridos-net/hybridos/node/home"
+)
+
+// setting is one value that flag, environment and file can give, in this order.
+type setting struct {
+	flag, help string
+	text       func(*home.Config) *string
+	list       func(*home.Config) *[]string
+}
+
+// settings is the one list of them.
+var settings = []setting{
+	{flag: "name", help: "name told to peers", text: func(c *home.Config) *string { return &c.Name }},
+	{flag: "p2p-listen", help: "host:port of the consensus network", text: func(c *home.Config) *string { return &c.P2P }},
+	{flag: "p2p-external", help: "host:port told to peers, if it is another", text: func(c *home.Config) *string { return &c.P2PExternal }},
+	{flag: "p2p-peers", help: "id@host:port of other nodes, separated by commas", list: func(c *home.Config) *[]string { return &c.P2PPeers }},
+	{flag: "mesh-listen", help: "host:port for devices, wallets and nodes", text: func(c *home.Config) *string { return &c.Mesh }},
+	{flag: "mesh-announce", help: "multiaddresses told instead, separated by commas", list: func(c *home.Config) *[]string { return &c.MeshAnnounce }},
+	{flag: "mesh-peers", help: "multiaddresses of nodes to stay connected to, separated by commas", list: func(c *home.Config) *[]string { return &c.MeshPeers }},
+	{flag: "http-listen", help: "host:port of the HTTP interface, loopback only", text: func(c *home.Config) *string { return &c.HTTP }},
+	{flag: "rpc-listen", help: "host:port of CometBFT's RPC, loopback only; empty for none", text: func(c *home.Config) *string { return &c.RPC }},
+	{flag: "log-level", help: "debug, info, warn or error", text: func(c *home.Config) *string { return &c.LogLevel }},
+}
+
+// env is the variable that stands in for the flag.
+func (s setting) env() string {
+	return "HOSD_" + strings.ToUpper(strings.ReplaceAll(s.flag, "-", "_"))
+}
+
+func (s setting) set(c *home.Config, v string) {
+	if s.text != nil {
+		*s.text(c) = v
+		return
+	}
+	*s.list(c) = nil
+	for _, item := range strings.Split(v, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			*s.list(c) = append(*s.list(c), item)
+		}
+	}
+}
+
+func startCommand() *cobra.Command {
+	var dir string
+	c := &cobra.Command{
+		Use: "start", Short: "Run the node until it is told to stop", Args: cobra.NoArgs,
+	}
+	homeFlag(c, &dir)
+	for _, s := range settings {
+		c.Flags().String(s.flag, "", s.help+" ("+s.env()+")")
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		return runStart(c.Context(), dir, override(c), c.OutOrStdout(), c.ErrOrStderr())
+	}
+	return c
+}
+
+// override gives what puts flags and environment over a configuration.
+func override(c *cobra.Command) func(*home.Config) {
+	return func(cfg *home.Config) {
+		for _, s := range settings {
+			if v, ok := os.LookupEnv(s.env()); ok {
+				s.set(cfg, v)
+			}
+			if f := c.Flags().Lookup(s.flag); f.Changed {
+				s.set(cfg, f.Value.String())
+			}
+		}
+	}
+}
+
+func runStart(ctx context.Context, dir string, over func(*home.Config), stdout, stderr io.Writer) (err error) {
+	if err := needHome(dir); err != nil {
+		return err
+	}
+	d := home.Dir(dir)
+	cfg, err := d.Config()
+	if errors.Is(err, fs.ErrNotExist) {
+		return hint(fmt.Errorf("%s is not a home: %w", dir, err), "hosd init --home "+dir)
+	}
+	if err != nil {
+		return hint(err, "correct the file; hosd start --help lists the names")
+	}
+	over(&cfg)
+	if err := cfg.Validate(); err != nil {
+		return hint(err, "correct the flag, the HOSD_ variable or "+d.ConfigFile())
+	}
+	doc, err := readGenesis(d.GenesisFile())
+	if err != nil {
+		return err
+	}
+	lock, err := d.Lock()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	if err := d.RemoveRun(); err != nil { // left by a killed process
+		return err
+	}
+	n, err := node.New(node.Config{
+		Home: d, Settings: cfg, Genesis: doc, Logger: logger(stderr, cfg.LogLevel),
+		Ready: func(r home.Run) error {
+			if err := d.WriteRun(r); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(stdout, "ready chain=%s http=%s p2p=%s mesh=%s\n", r.ChainID, r.HTTP, r.P2P, strings.Join(r.Mesh, ","))
+			return err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.RemoveRun()) }()
+	return n.Run(ctx)
+}
+
+// logger writes text lines; the level has been checked.
+func logger(w io.Writer, level string) *slog.Logger {
+	var l slog.Level
+	if l.UnmarshalText([]byte(level)) != nil {
+		l = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l}))
+}

@@ -1,0 +1,288 @@
+// Package engine runs CometBFT in this process: it builds its configuration in
+// code, starts and stops it without leaving a goroutine, and turns what the
+// rest of the node needs (light blocks, submitting, new heads) into few plain
+// methods.
+//
+// It knows nothing of the ledger's rules, which reach it as an ABCI
+// application. Callers use Start, then Engine.Run.
+//
+// What must never change: all of CometBFT's stores are those of node/cometdb,
+// and a validator never signs without its sign state on disk.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cometbft/cometbft/config"
+	"github.com/cometbft/cometbft/libs/log"
+	"github.com/cometbft/cometbft/node"
+	"github.com/cometbft/cometbft/p2p"
+	"github.com/cometbft/cometbft/privval"
+	"github.com/cometbft/cometbft/proxy"
+	"github.com/cometbft/cometbft/rpc/core"
+	"github.com/cometbft/cometbft/types"
+
+	"github.com/hybridos-net/hybridos/chain/abci"
+	"github.com/hybridos-net/hybridos/chain/genesis"
+	"github.com/hybridos-net/hybridos/node/cometdb"
+)
+
+// Config configures Start. Genesis, App, Dir and Keys are needed.
+type Config struct {
+	Genesis *genesis.Doc
+	App     *abci.App
+	// Dir is where CometBFT keeps its stores and its log of consensus messages.
+	Dir string
+	// Keys are the files made by NewKeys.
+	Keys KeyFiles
+	// Name is told to peers.
+	Name string
+	// Listen is host:port of the consensus network; port 0 picks one.
+	Listen string
+	// External is the address told to peers, if it is another.
+	External string
+	// Peers are id@host:port of nodes that are dialled for as long as it takes.
+	Peers []string
+	// RPC is host:port of CometBFT's own RPC on loopback; empty for none.
+	RPC string
+	// Logger is nil for none.
+	Logger *slog.Logger
+}
+
+// Engine is a running CometBFT node.
+type Engine struct {
+	cfg    Config
+	comet  *node.Node
+	env    *core.Environment
+	stores *cometdb.Provider
+	log    *slog.Logger
+	addr   string
+	sub    types.Subscription
+	pubKey []byte
+
+	stopping atomic.Bool
+
+	mu      sync.Mutex
+	waiting map[types.TxKey]*waiter
+	recent  map[types.TxKey]Outcome
+	ring    []types.TxKey // order in which recent was filled
+	stats   Stats
+	heads   chan int64
+}
+
+// subscriber names us on CometBFT's event bus.
+const subscriber = "hosd"
+
+// Start opens the stores, replays what a crash left, and binds the listener.
+// After an error nothing stays open, except that CometBFT cannot take back the
+// goroutines of a node that it refused to build.
+func Start(ctx context.Context, cfg Config) (*Engine, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	signer, nodeKey, err := cfg.Keys.load()
+	if err != nil {
+		return nil, err
+	}
+	listen, err := freePort(ctx, cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := cfg.settings(listen)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{
+		cfg: cfg, log: cfg.Logger.With("part", "engine"), stores: cometdb.NewProvider(cfg.Logger),
+		addr: string(nodeKey.ID()) + "@" + listen, pubKey: signer.Key.PubKey.Bytes(),
+		waiting: make(map[types.TxKey]*waiter), recent: make(map[types.TxKey]Outcome), heads: make(chan int64, 1),
+	}
+	if err := e.build(ctx, settings, signer, nodeKey); err != nil {
+		return nil, errors.Join(err, e.stores.Close())
+	}
+	if err := e.begin(ctx); err != nil {
+		return nil, errors.Join(err, e.stop())
+	}
+	return e, nil
+}
+
+// build makes the node. CometBFT panics where its stores do not fit the
+// application or hold rubbish; that is a fault of the disk, not of the program.
+func (e *Engine) build(ctx context.Context, settings *config.Config, signer *privval.FilePV, nodeKey *p2p.NodeKey) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("open %s: %v", e.cfg.Dir, r)
+		}
+	}()
+	e.comet, err = node.NewNodeWithContext(ctx, settings, signer, nodeKey,
+		proxy.NewLocalClientCreator(e.cfg.App),
+		func() (*types.GenesisDoc, error) { return genesisDoc(e.cfg.Genesis) },
+		e.stores.Open,
+		node.DefaultMetricsProvider(settings.Instrumentation),
+		logger{to: e.cfg.Logger.With("part", "comet"), stopping: &e.stopping},
+	)
+	if err != nil {
+		return fmt.Errorf("open node: %w", err)
+	}
+	return nil
+}
+
+func (e *Engine) begin(ctx context.Context) error {
+	if id := e.comet.GenesisDoc().ChainID; id != e.cfg.Genesis.ChainID {
+		return fmt.Errorf("%s holds ledger %q, the genesis document is of %q: %w", e.cfg.Dir, id, e.cfg.Genesis.ChainID, abci.WrongGenesis)
+	}
+	var err error
+	if e.env, err = e.comet.ConfigureRPC(); err != nil {
+		return fmt.Errorf("set up node: %w", err)
+	}
+	if err := e.listen(ctx); err != nil {
+		return err
+	}
+	e.loadStats()
+	if err := e.comet.Start(); err != nil {
+		return fmt.Errorf("start node: %w", err)
+	}
+	return nil
+}
+
+// Run follows the chain until ctx ends or the node breaks, then stops it and
+// closes its stores. An engine runs once.
+func (e *Engine) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := e.stores.Watch(ctx); err != nil {
+			cancel(err)
+		}
+	})
+	err := e.follow(ctx, &running)
+	if err == nil {
+		err = cancelled(ctx)
+	}
+	cancel(nil)
+	e.failWaiters()
+	stopErr := e.stop()
+	running.Wait()
+	return errors.Join(err, stopErr)
+}
+
+// cancelled gives the cause of the end of ctx, nil if it was asked for.
+func cancelled(ctx context.Context) error {
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// follow handles blocks until ctx ends (nil) or consensus stops.
+func (e *Engine) follow(ctx context.Context, running *sync.WaitGroup) error {
+	look := time.NewTicker(lookPause)
+	defer look.Stop()
+	var halted chan struct{} // nil until consensus has begun
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-e.cfg.App.Failed():
+			return fmt.Errorf("the ledger stopped: %w", e.cfg.App.Err())
+		case <-look.C:
+			if halted == nil && !e.env.ConsensusReactor.WaitSync() {
+				halted = make(chan struct{})
+				running.Go(func() { e.waitConsensus(halted) })
+			}
+		case <-halted:
+			if err := e.cfg.App.Err(); err != nil {
+				return fmt.Errorf("the ledger stopped: %w", err)
+			}
+			return errors.New("consensus stopped: this node's state differs from the network's, or its disk failed; see the log")
+		case msg := <-e.sub.Out():
+			if b, ok := msg.Data().(types.EventDataNewBlock); ok {
+				e.handle(b)
+			}
+		case <-e.sub.Canceled():
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err := e.listen(ctx); err != nil {
+				return err
+			}
+			e.log.Warn("fell behind the blocks")
+		}
+	}
+}
+
+// waitConsensus closes halted when consensus has ended, which it does by
+// itself only when something is broken. It must have begun.
+func (e *Engine) waitConsensus(halted chan<- struct{}) {
+	if c, ok := e.env.ConsensusState.(interface{ Wait() }); ok {
+		c.Wait()
+		close(halted)
+	}
+}
+
+func (e *Engine) listen(ctx context.Context) (err error) {
+	e.sub, err = e.comet.EventBus().Subscribe(ctx, subscriber, types.EventQueryNewBlock, eventBuffer)
+	if err != nil {
+		return fmt.Errorf("listen to blocks: %w", err)
+	}
+	return nil
+}
+
+// stop ends CometBFT and closes every store.
+func (e *Engine) stop() error {
+	e.stopping.Store(true)
+	var errs []error
+	if e.comet.IsRunning() {
+		errs = append(errs, e.comet.Stop())
+	} else {
+		_ = e.comet.EventBus().Stop() // started by the constructor
+	}
+	errs = append(errs, e.comet.ProxyApp().Stop(), e.stores.Close())
+	return errors.Join(errs...)
+}
+
+// Addr is id@host:port of the consensus network.
+func (e *Engine) Addr() string { return e.addr }
+
+// PubKey is the Ed25519 key with which this node signs if it is a validator.
+func (e *Engine) PubKey() []byte { return e.pubKey }
+
+// Heads tells the height of each new block once the node is in step with the
+// network. It holds one value: a slow reader sees only the newest.
+func (e *Engine) Heads() <-chan int64 { return e.heads }
+
+var _ log.Logger = logger{}
+
+// logger lets CometBFT log into slog.
+type logger struct {
+	to       *slog.Logger
+	stopping *atomic.Bool
+}
+
+func (l logger) Debug(msg string, kv ...any) { l.to.Debug(msg, kv...) }
+
+// Info goes to debug: CometBFT tells there what we tell ourselves.
+func (l logger) Info(msg string, kv ...any) { l.to.Debug(msg, kv...) }
+
+func (l logger) Warn(msg string, kv ...any) { l.to.Warn(msg, kv...) }
+
+// Error goes to debug while we stop: then CometBFT reports each closed
+// connection as an error.
+func (l logger) Error(msg string, kv ...any) {
+	if l.stopping.Load() {
+		l.to.Debug(msg, kv...)
+		return
+	}
+	l.to.Error(msg, kv...)
+}
+
+func (l logger) With(kv ...any) log.Logger { return logger{l.to.With(kv...), l.stopping} }
+
+// storeDir is where CometBFT's stores stand in its directory.
+const storeDir = "stores"

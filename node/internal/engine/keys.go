@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/cometbft/cometbft/crypto/ed25519"
+	"github.com/cometbft/cometbft/libs/json"
+	"github.com/cometbft/cometbft/p2p"
+	"github.com/cometbft/cometbft/privval"
+)
+
+// KeyFiles are the paths of a node's consensus keys. Their directories exist.
+type KeyFiles struct {
+	// Consensus is the key that signs blocks.
+	Consensus string
+	// SignState is what was signed last; losing it allows double signing.
+	SignState string
+	// Node is the key that names the node in the consensus network.
+	Node string
+}
+
+// NewKeys draws the keys and writes the files, which must not exist. It gives
+// the Ed25519 public key that belongs into a genesis document.
+func NewKeys(f KeyFiles) (pub []byte, err error) {
+	for _, name := range []string{f.Consensus, f.SignState, f.Node} {
+		if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s: %w", name, fs.ErrExist)
+		}
+	}
+	defer func() { // CometBFT's writer panics when the disk is full
+		if r := recover(); r != nil {
+			err = fmt.Errorf("write keys: %v", r)
+		}
+	}()
+	signer := privval.GenFilePV(f.Consensus, f.SignState)
+	signer.Save()
+	nodeKey := &p2p.NodeKey{PrivKey: ed25519.GenPrivKey()}
+	if err := nodeKey.SaveAs(f.Node); err != nil {
+		return nil, fmt.Errorf("write node key: %w", err)
+	}
+	return signer.Key.PubKey.Bytes(), nil
+}
+
+// PubKey reads the Ed25519 public key of the consensus key.
+func (f KeyFiles) PubKey() ([]byte, error) {
+	signer, _, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	return signer.Key.PubKey.Bytes(), nil
+}
+
+// NodeID reads the id of the node in the consensus network.
+func (f KeyFiles) NodeID() (string, error) {
+	_, k, err := f.load()
+	if err != nil {
+		return "", err
+	}
+	return string(k.ID()), nil
+}
+
+// load reads all files. They are checked first, since CometBFT's loader ends
+// the process on a bad one.
+func (f KeyFiles) load() (*privval.FilePV, *p2p.NodeKey, error) {
+	var signer privval.FilePVKey
+	if err := readJSON(f.Consensus, &signer); err != nil {
+		return nil, nil, err
+	}
+	if _, ok := signer.PrivKey.(ed25519.PrivKey); !ok {
+		return nil, nil, fmt.Errorf("%s: no Ed25519 key", f.Consensus)
+	}
+	var state privval.FilePVLastSignState
+	if err := readJSON(f.SignState, &state); err != nil {
+		return nil, nil, err
+	}
+	var nodeKey p2p.NodeKey
+	if err := readJSON(f.Node, &nodeKey); err != nil {
+		return nil, nil, err
+	}
+	if _, ok := nodeKey.PrivKey.(ed25519.PrivKey); !ok {
+		return nil, nil, fmt.Errorf("%s: no Ed25519 key", f.Node)
+	}
+	return privval.LoadFilePV(f.Consensus, f.SignState), &nodeKey, nil
+}
+
+func readJSON(name string, into any) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	raw, err := io.ReadAll(io.LimitReader(file, maxKeyFile))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}

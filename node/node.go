@@ -1,0 +1,214 @@
+// Package node is a validator or full node: the consensus engine and the ledger
+// in one process, the mesh host that serves light clients and spreads
+// checkpoints, and the HTTP interface.
+//
+// It holds no rules of the ledger (chain/state) and parses no flags
+// (node/cmd/hosd). Callers use New and Node.Run.
+//
+// What must never change: a node answers only from its own verified chain, and
+// it stops, rather than serve on, when its state differs from the network's or
+// its disk fails.
+package node
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+
+	"github.com/hybridos-net/hybridos/chain/abci"
+	"github.com/hybridos-net/hybridos/chain/genesis"
+	"github.com/hybridos-net/hybridos/chain/store"
+	"github.com/hybridos-net/hybridos/node/api"
+	"github.com/hybridos-net/hybridos/node/home"
+	"github.com/hybridos-net/hybridos/node/internal/engine"
+	"github.com/hybridos-net/hybridos/p2p/fetch"
+	"github.com/hybridos-net/hybridos/p2p/host"
+	"github.com/hybridos-net/hybridos/p2p/mesh"
+	"github.com/hybridos-net/hybridos/p2p/mux"
+	"github.com/hybridos-net/hybridos/p2p/topic"
+)
+
+// Config configures New. Home, Settings and Genesis are needed.
+type Config struct {
+	// Home is the directory with the keys; the caller holds its lock.
+	Home home.Dir
+	// Settings are checked by New.
+	Settings home.Config
+	// Genesis is the ledger to follow.
+	Genesis *genesis.Doc
+	// Ready is called once when every address answers, with the real ports.
+	Ready func(home.Run) error
+	// Logger is nil for none.
+	Logger *slog.Logger
+}
+
+// Node is a validator or full node.
+type Node struct {
+	cfg Config
+	log *slog.Logger
+}
+
+// New checks the configuration; it starts nothing.
+func New(cfg Config) (*Node, error) {
+	if cfg.Genesis == nil || cfg.Home == "" {
+		return nil, errors.New("node: home and genesis document are needed")
+	}
+	if err := errors.Join(cfg.Settings.Validate(), cfg.Genesis.Validate()); err != nil {
+		return nil, err
+	}
+	if cfg.Ready == nil {
+		cfg.Ready = func(home.Run) error { return nil }
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Node{cfg: cfg, log: cfg.Logger.With("part", "node")}, nil
+}
+
+// Run runs the node until ctx ends (nil) or something breaks, and returns when
+// everything is closed. Addresses in use, a state of another ledger and faults
+// of the disk end it before it answers anybody.
+func (n *Node) Run(ctx context.Context) (err error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", n.cfg.Settings.HTTP)
+	if err != nil {
+		return fmt.Errorf("http_listen: %w", err)
+	}
+	defer listener.Close()
+	mesh, err := n.listenMesh()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, mesh.Close()) }()
+	tree, err := store.Open(store.Config{Dir: n.cfg.Home.StateDir(), Logger: n.cfg.Logger})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tree.Close()) }()
+	app, err := abci.New(abci.Config{Genesis: n.cfg.Genesis, Tree: tree, Logger: n.cfg.Logger})
+	if err != nil {
+		return err
+	}
+	eng, err := engine.Start(ctx, n.engineConfig(app))
+	if err != nil {
+		return err
+	}
+	return n.serve(ctx, &ledger{cfg: &n.cfg, app: app, eng: eng, host: mesh}, listener)
+}
+
+func (n *Node) listenMesh() (*host.Host, error) {
+	seed, err := n.cfg.Home.TransportSeed()
+	if err != nil {
+		return nil, err
+	}
+	k, err := mux.Key(seed)
+	if err != nil {
+		return nil, err
+	}
+	addr, err := n.cfg.Settings.MeshAddr()
+	if err != nil {
+		return nil, err
+	}
+	h, err := host.Listen(host.Config{Key: k, Addrs: []string{addr}, Announce: n.cfg.Settings.MeshAnnounce})
+	if err != nil {
+		return nil, fmt.Errorf("mesh_listen: %w", err)
+	}
+	return h, nil
+}
+
+func (n *Node) engineConfig(app *abci.App) engine.Config {
+	s := n.cfg.Settings
+	return engine.Config{
+		Genesis: n.cfg.Genesis, App: app, Dir: n.cfg.Home.EngineDir(), Keys: KeyFiles(n.cfg.Home), Name: s.Name,
+		Listen: s.P2P, External: s.P2PExternal, Peers: s.P2PPeers, RPC: s.RPC, Logger: n.cfg.Logger,
+	}
+}
+
+// KeyFiles are the consensus keys of a home.
+func KeyFiles(d home.Dir) engine.KeyFiles {
+	return engine.KeyFiles{Consensus: d.ConsensusKey(), SignState: d.SignState(), Node: d.NodeKey()}
+}
+
+// serve wires the parts and runs them until the first of them ends.
+func (n *Node) serve(ctx context.Context, l *ledger, listener net.Listener) error {
+	var g group
+	g.ctx, g.cancel = context.WithCancel(ctx)
+	defer g.cancel()
+	g.run("consensus", l.eng.Run) // also stops it if the wiring fails
+
+	gossip, err := mesh.New(mesh.Config{Host: l.host, Logger: n.cfg.Logger})
+	if err != nil {
+		return g.end(err)
+	}
+	points := newCheckpoints(l, l.host.ID(), n.cfg.Genesis, n.log)
+	if points.topic, err = gossip.Join(topic.Checkpoint(n.cfg.Genesis.Chain()), topic.MaxCheckpoint, 1, points.judge); err != nil {
+		return g.end(err)
+	}
+	fetcher, err := fetch.NewServer(fetch.ServerConfig{Host: l.host, Backend: l, Logger: n.cfg.Logger})
+	if err != nil {
+		return g.end(err)
+	}
+	web, err := api.New(api.Config{Ledger: l, Logger: n.cfg.Logger})
+	if err != nil {
+		return g.end(err)
+	}
+	keep, err := newKeeper(l.host, n.cfg.Settings.MeshPeers, n.log)
+	if err != nil {
+		return g.end(err)
+	}
+	g.run("gossip", gossip.Run)
+	g.run("checkpoints", points.run)
+	g.run("fetch", fetcher.Run)
+	g.run("mesh peers", keep.run)
+	g.run("http", func(ctx context.Context) error { return web.Run(ctx, listener) })
+	return g.end(n.cfg.Ready(n.run(l, listener)))
+}
+
+// run is what run.json tells.
+func (n *Node) run(l *ledger, listener net.Listener) home.Run {
+	hash := n.cfg.Genesis.Hash()
+	r := home.Run{
+		PID: os.Getpid(), Name: n.cfg.Settings.Name, ChainID: n.cfg.Genesis.ChainID,
+		Genesis: hex.EncodeToString(hash[:]), Validator: hex.EncodeToString(l.eng.PubKey()),
+		P2P: l.eng.Addr(), HTTP: "http://" + listener.Addr().String(), RPC: n.cfg.Settings.RPC,
+	}
+	for _, a := range l.host.Addrs() {
+		r.Mesh = append(r.Mesh, a.String()+"/p2p/"+l.host.ID().String())
+	}
+	return r
+}
+
+// group runs parts side by side; the first that ends, ends all.
+type group struct {
+	ctx     context.Context
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	once    sync.Once
+	err     error
+}
+
+func (g *group) run(name string, part func(context.Context) error) {
+	g.running.Go(func() {
+		err := part(g.ctx)
+		if err == nil && g.ctx.Err() == nil {
+			err = errors.New("ended by itself")
+		}
+		if err != nil {
+			g.once.Do(func() { g.err = fmt.Errorf("%s: %w", name, err) })
+		}
+		g.cancel()
+	})
+}
+
+// end waits for all parts; an error stops them first.
+func (g *group) end(err error) error {
+	if err != nil {
+		g.cancel()
+	}
+	g.running.Wait()
+	return errors.Join(err, g.err)
+}
