@@ -13,6 +13,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/deviceos/clock"
+	"github.com/hybridos-net/hybridos/deviceos/peripheral"
 	"github.com/hybridos-net/hybridos/deviceos/vault"
 )
 
@@ -57,7 +58,7 @@ type Config struct {
 	Ledger   Ledger
 	Actuator Actuator
 	// Class gives the class of a method, false for one that does not exist.
-	Class  func(endpoint, method string) (Class, bool)
+	Class  func(endpoint, method string) (peripheral.Class, bool)
 	Limits Limits
 	Logger *slog.Logger // nil: none
 }
@@ -281,7 +282,7 @@ func (g *Gate) authorise(ctx context.Context, r *request) error {
 
 // freshen makes sure that the right was proven under a head that the class
 // accepts, with one attempt to get a newer one.
-func (g *Gate) freshen(ctx context.Context, r *request, class Class) error {
+func (g *Gate) freshen(ctx context.Context, r *request, class peripheral.Class) error {
 	want := g.cfg.Ledger.Head()
 	if r.holder.freshFor(class, want, r.now) {
 		return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/chain/tx"
+	"github.com/hybridos-net/hybridos/deviceos/peripheral"
 	"github.com/hybridos-net/hybridos/deviceos/vault"
 )
 
@@ -146,11 +147,11 @@ func (r *rights) lookup(c *command.Command, now time.Time) (holder, error) {
 // freshFor tells whether the right was proven recently enough. Access also
 // needs the newest head that the device knew when the command came, so that a
 // revocation bites at once.
-func (h holder) freshFor(c Class, newest Head, now time.Time) bool {
+func (h holder) freshFor(c peripheral.Class, newest Head, now time.Time) bool {
 	if h.head.Height == 0 || now.Sub(h.head.Time) > c.Age() {
 		return false
 	}
-	return c != Access || h.head.Height >= newest.Height
+	return c != peripheral.Access || h.head.Height >= newest.Height
 }
 
 // permits checks the right itself.

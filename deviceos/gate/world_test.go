@@ -19,6 +19,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/store/kv"
 	"github.com/hybridos-net/hybridos/chain/tx"
 	"github.com/hybridos-net/hybridos/deviceos/clock"
+	"github.com/hybridos-net/hybridos/deviceos/peripheral"
 	"github.com/hybridos-net/hybridos/deviceos/gate"
 	"github.com/hybridos-net/hybridos/deviceos/vault"
 )
@@ -154,19 +155,19 @@ type world struct {
 	nonce uint64
 }
 
-func classes(endpoint, method string) (gate.Class, bool) {
+func classes(endpoint, method string) (peripheral.Class, bool) {
 	if endpoint != "lock" {
-		return gate.Access, false
+		return peripheral.Access, false
 	}
 	switch method {
 	case "open":
-		return gate.Access, true
+		return peripheral.Access, true
 	case "dim":
-		return gate.Comfort, true
+		return peripheral.Comfort, true
 	case "state":
-		return gate.Read, true
+		return peripheral.Read, true
 	}
-	return gate.Access, false
+	return peripheral.Access, false
 }
 
 // newWorld sets everything up through real transactions. Limits that are zero

@@ -1,0 +1,61 @@
+// Package peripheral is what a device can be told to do: the one list of
+// endpoints and methods with their freshness classes, and the marker with which
+// the agent hands a verified command to the app that drives the hardware.
+//
+// It drives nothing: each peripheral is a package below this one and a process
+// of its own on the bus. Callers use Find and Marker.
+//
+// What must never change: a method that is not listed does not exist, whatever
+// an app registers on the bus; the names of methods, which owners' grants
+// contain.
+package peripheral
+
+// Endpoint is a part of the device that takes commands.
+type Endpoint struct {
+	Name    string
+	App     string // name on the bus of the app that serves it
+	Methods []Method
+}
+
+// Method is what an endpoint can do.
+type Method struct {
+	Name  string
+	Class Class // left out: Access
+}
+
+// BusName is the method's name on the bus.
+func (e Endpoint) BusName(method string) string { return e.App + "/" + method }
+
+// Endpoints is the list. A new peripheral gets its row here and its folder
+// beside lock/; grants then can name its methods.
+func Endpoints() []Endpoint {
+	return []Endpoint{
+		{Name: "lock", App: "lock", Methods: []Method{
+			{Name: "lock", Class: Access},
+			{Name: "open", Class: Access},
+			{Name: "state", Class: Read},
+			{Name: "unlock", Class: Access},
+		}},
+	}
+}
+
+// Find looks a method up.
+func Find(endpoint, method string) (Endpoint, Method, bool) {
+	for _, e := range Endpoints() {
+		if e.Name != endpoint {
+			continue
+		}
+		for _, m := range e.Methods {
+			if m.Name == method {
+				return e, m, true
+			}
+		}
+	}
+	return Endpoint{}, Method{}, false
+}
+
+// ClassOf gives a method's class; false for one that does not exist.
+func ClassOf(endpoint, method string) (Class, bool) {
+	_, m, ok := Find(endpoint, method)
+	return m.Class, ok
+}
