@@ -1,0 +1,270 @@
+package state_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/state"
+	"github.com/hybridos-net/hybridos/chain/state/statetest"
+	"github.com/hybridos-net/hybridos/chain/tx"
+)
+
+// TestMain makes rapid run thousands of short histories, unless told else.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := map[string]bool{}
+	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	for name, value := range map[string]string{"rapid.checks": "2000", "rapid.steps": "15"} {
+		if given[name] || testing.Short() {
+			continue
+		}
+		if err := flag.Set(name, value); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// model is what the ledger should hold, kept in the simplest way.
+type model struct {
+	tb      testing.TB
+	w       *statetest.World
+	people  []*person
+	things  []*thing
+	used    uint64
+	spawned int
+	grants  []*given
+	past    []*tx.Tx // everything that was executed
+}
+
+type person struct {
+	root, key *key.Private // the account's first and its only present key
+	known     bool         // has an account
+	version   uint64
+}
+
+type thing struct {
+	key        *key.Private
+	registered bool
+	epoch      uint64
+	owner      *person
+	seen       *state.Ownership // what the device itself has last followed
+}
+
+type given struct {
+	id      tx.ID
+	issuer  *person
+	signer  *key.Private
+	revoked bool
+}
+
+func newModel(tb testing.TB) *model {
+	m := &model{tb: tb, w: statetest.NewWorld()}
+	v := must(state.GetVendor(m.w.Tree, m.w.Vendor.Public().AccountID()))
+	v.Quota = 3
+	m.w.Put(state.VendorKey(m.w.Vendor.Public().AccountID()), v)
+	for i := range 3 {
+		k := statetest.Key(fmt.Sprintf("person %d", i))
+		m.people = append(m.people, &person{root: k, key: k})
+	}
+	for i := range 4 {
+		m.things = append(m.things, &thing{key: statetest.Key(fmt.Sprintf("thing %d", i))})
+	}
+	return m
+}
+
+func (m *model) person(r *rapid.T) *person { return rapid.SampledFrom(m.people).Draw(r, "person") }
+func (m *model) thing(r *rapid.T) *thing   { return rapid.SampledFrom(m.things).Draw(r, "thing") }
+
+// try executes x and demands that it passes exactly if the model says so.
+func (m *model) try(r *rapid.T, x *tx.Tx, want bool) bool {
+	before := m.w.Tree.Clone()
+	err := state.Execute(m.w.Tree, m.w.Block, x)
+	if (err == nil) != want {
+		r.Fatalf("%s: %v, the model says %v", x.Body.Kind, err, want)
+	}
+	if err != nil {
+		if !m.w.Tree.Equal(before) {
+			r.Fatalf("%s: refused, but the state has changed", x.Body.Kind)
+		}
+		return false
+	}
+	m.past = append(m.past, x)
+	return true
+}
+
+func (m *model) register(r *rapid.T) {
+	d := m.thing(r)
+	if m.try(r, m.w.RegisterTx(m.tb, d.key), !d.registered && m.used < 3) {
+		d.registered = true
+		m.used++
+	}
+}
+
+// resign replaces the signature of a role by that of the account's present
+// key.
+func (m *model) resign(x *tx.Tx, role tx.Role, p *person) {
+	for i, s := range x.Sigs {
+		if s.Role == role {
+			x.Sigs = append(x.Sigs[:i:i], x.Sigs[i+1:]...)
+			break
+		}
+	}
+	x.Sign(m.w.Block.Chain, role, p.key)
+}
+
+func (m *model) claim(r *rapid.T) {
+	p, d := m.person(r), m.thing(r)
+	x := m.w.ClaimTx(m.tb, p.root, d.key)
+	m.resign(x, tx.RoleAccount, p)
+	if m.try(r, x, d.registered && d.owner == nil) {
+		d.owner, p.known = p, true
+		d.epoch++
+		pin := must(state.PinAccount(m.w.Tree, m.w.Block.Chain, p.root.Public().AccountID()))
+		own, err := state.VerifyClaim(m.w.Block.Chain, d.key.Public(), pin, x.Bytes())
+		if err != nil {
+			r.Fatalf("device refuses its claim: %v", err)
+		}
+		d.seen = &own
+	}
+}
+
+func (m *model) transfer(r *rapid.T) {
+	from, to, d := m.person(r), m.person(r), m.thing(r)
+	x := m.w.TransferTx(m.tb, from.root, to.root, d.key)
+	m.resign(x, tx.RoleAccount, from)
+	m.resign(x, tx.RoleNewOwner, to)
+	if m.try(r, x, d.owner == from && from.known) {
+		d.owner, to.known = to, true
+		d.epoch++
+	}
+}
+
+func (m *model) rotate(r *rapid.T) {
+	p := m.person(r)
+	if !p.known {
+		return
+	}
+	m.spawned++
+	next := statetest.Key(fmt.Sprintf("spawned %d", m.spawned))
+	if rapid.Bool().Draw(r, "back to the root") {
+		next = p.root
+	}
+	if m.try(r, m.w.RotateTx(m.tb, p.root, p.key, next), true) {
+		p.key = next
+		p.version++
+	}
+}
+
+func (m *model) grant(r *rapid.T) {
+	p, d := m.person(r), m.thing(r)
+	if d.epoch == 0 {
+		return
+	}
+	x := m.w.GrantTx(m.tb, p.root, guest.Public(), d.key, "open")
+	m.resign(x, tx.RoleAccount, p)
+	if m.try(r, x, d.owner == p) {
+		m.grants = append(m.grants, &given{id: x.ID(m.w.Block.Chain), issuer: p, signer: p.key})
+	}
+}
+
+func (m *model) revoke(r *rapid.T) {
+	if len(m.grants) == 0 {
+		return
+	}
+	p, g := m.person(r), rapid.SampledFrom(m.grants).Draw(r, "grant")
+	x := m.w.RevokeTx(m.tb, p.root, g.id)
+	m.resign(x, tx.RoleAccount, p)
+	if m.try(r, x, g.issuer == p && !g.revoked) {
+		g.revoked = true
+	}
+}
+
+// replay sends an old transaction again, as it was.
+func (m *model) replay(r *rapid.T) {
+	if len(m.past) > 0 {
+		m.try(r, rapid.SampledFrom(m.past).Draw(r, "past"), false)
+	}
+}
+
+// steal lets somebody sign for an account that is not theirs.
+func (m *model) steal(r *rapid.T) {
+	p, d := m.person(r), m.thing(r)
+	if d.owner == nil {
+		return
+	}
+	x := m.w.TransferTx(m.tb, d.owner.root, p.root, d.key)
+	x.Sigs = nil
+	x.Sign(m.w.Block.Chain, tx.RoleAccount, thief)
+	x.Sign(m.w.Block.Chain, tx.RoleNewOwner, p.key)
+	m.try(r, x, false)
+}
+
+// wake lets a device follow the ledger from whenever it last did.
+func (m *model) wake(r *rapid.T) {
+	d := m.thing(r)
+	if d.seen == nil {
+		return
+	}
+	got, err := state.FollowOwner(m.w.Tree, m.w.Block.Chain, *d.seen)
+	if err != nil {
+		r.Fatalf("device refuses an honest ledger: %v", err)
+	}
+	if got.Epoch != d.epoch || got.Owner.Account != d.owner.root.Public().AccountID() || got.Owner.Keys.Version != d.owner.version {
+		r.Fatalf("device believes %+v", got)
+	}
+	if got.Epoch < d.seen.Epoch {
+		r.Fatalf("epoch went back from %d to %d", d.seen.Epoch, got.Epoch)
+	}
+	d.seen = &got
+}
+
+// check compares the whole ledger with the model.
+func (m *model) check(r *rapid.T) {
+	v := must(state.GetVendor(m.w.Tree, m.w.Vendor.Public().AccountID()))
+	if v.Used != m.used || v.Used > v.Quota {
+		r.Fatalf("vendor used %d of %d, model %d", v.Used, v.Quota, m.used)
+	}
+	for _, d := range m.things {
+		rec, err := state.GetDevice(m.w.Tree, d.key.Public().DeviceID())
+		if (err == nil) != d.registered {
+			r.Fatalf("device: %v, registered %v", err, d.registered)
+		}
+		if rec.Epoch != d.epoch || (rec.Owner == nil) != (d.owner == nil) ||
+			d.owner != nil && *rec.Owner != d.owner.root.Public().AccountID() {
+			r.Fatalf("device is %+v, model epoch %d", rec, d.epoch)
+		}
+	}
+	for _, g := range m.grants {
+		rec := must(state.GetGrant(m.w.Tree, g.id))
+		pin := state.Pin{Account: g.issuer.root.Public().AccountID(), Keys: must(state.GetAccount(m.w.Tree, g.issuer.root.Public().AccountID())).KeySet}
+		_, err := state.VerifyGrant(m.w.Block.Chain, pin, g.id, rec)
+		switch {
+		case g.revoked && !errors.Is(err, state.GrantRevoked):
+			r.Fatalf("revoked grant: %v", err)
+		case !g.revoked && (err == nil) != (g.signer == g.issuer.key):
+			r.Fatalf("grant: %v", err)
+		}
+	}
+}
+
+// TestModel runs random histories against the model. The invariants: a device
+// has one owner, its epoch only rises, a revoked grant never authorises again,
+// a replay changes nothing, no quota is exceeded, and a device that wakes at
+// any time follows an honest ledger.
+func TestModel(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		m := newModel(t)
+		r.Repeat(map[string]func(*rapid.T){
+			"":         m.check,
+			"register": m.register, "claim": m.claim, "transfer": m.transfer, "rotate": m.rotate,
+			"grant": m.grant, "revoke": m.revoke, "replay": m.replay, "steal": m.steal, "wake": m.wake,
+		})
+	})
+}
