@@ -46,6 +46,8 @@ type Device struct {
 	ID string `toml:"id"`
 	// Name is shown to people.
 	Name string `toml:"name"`
+	// Addrs are the device's multiaddrs, with its peer id.
+	Addrs []string `toml:"addrs"`
 	// Grant is the id of the grant that the owner gave to the delegate key, 64
 	// hex digits. Without it every command will be refused by the device.
 	Grant string `toml:"grant"`
@@ -105,12 +107,8 @@ func (s Settings) Validate() error {
 		return fmt.Errorf("settings: more than %d nodes", maxNodes)
 	}
 	for _, n := range s.Nodes {
-		a, err := multiaddr.NewMultiaddr(n)
-		if err != nil {
-			return fmt.Errorf("settings: node %q: %w", n, err)
-		}
-		if _, err := a.ValueForProtocol(multiaddr.P_P2P); err != nil {
-			return fmt.Errorf("settings: node %q has no /p2p/ peer id", n)
+		if err := validateAddr(n); err != nil {
+			return fmt.Errorf("settings: node: %w", err)
 		}
 	}
 	for i, d := range s.Devices {
@@ -124,12 +122,32 @@ func (s Settings) Validate() error {
 	return nil
 }
 
+// validateAddr demands a peer id, without which nobody knows who answers.
+func validateAddr(s string) error {
+	a, err := multiaddr.NewMultiaddr(s)
+	if err != nil {
+		return fmt.Errorf("%q: %w", s, err)
+	}
+	if _, err := a.ValueForProtocol(multiaddr.P_P2P); err != nil {
+		return fmt.Errorf("%q has no /p2p/ peer id", s)
+	}
+	return nil
+}
+
 func (d Device) validate() error {
 	if _, err := key.ParseDeviceID(d.ID); err != nil {
 		return fmt.Errorf("id: %w", err)
 	}
 	if strings.TrimSpace(d.Name) == "" {
 		return fmt.Errorf("name is missing")
+	}
+	if len(d.Addrs) > maxNodes {
+		return fmt.Errorf("more than %d addresses", maxNodes)
+	}
+	for _, a := range d.Addrs {
+		if err := validateAddr(a); err != nil {
+			return fmt.Errorf("address: %w", err)
+		}
 	}
 	if d.Grant != "" {
 		if _, err := tx.ParseID(d.Grant); err != nil {

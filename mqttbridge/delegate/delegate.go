@@ -1,0 +1,169 @@
+// Package delegate lets the bridge invoke devices with its own key, under the
+// grants that owners gave to it.
+//
+// It has no rights of its own: without a grant on the ledger every device
+// refuses, and this package reports that refusal. Callers use Open and
+// Invoker.Invoke.
+//
+// What must never change: an answer that is not the device's verified receipt is
+// an error, and no two commands share a replay lane and a nonce. A lane lives as
+// long as the process: its salt is 64 random bits, so nothing need be kept.
+package delegate
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync/atomic"
+
+	"github.com/hybridos-net/hybridos/chain/genesis"
+	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/state"
+	"github.com/hybridos-net/hybridos/chain/tx"
+	"github.com/hybridos-net/hybridos/mqttbridge"
+	"github.com/hybridos-net/hybridos/mqttbridge/settings"
+	"github.com/hybridos-net/hybridos/p2p/host"
+	"github.com/hybridos-net/hybridos/p2p/mux"
+	"github.com/hybridos-net/hybridos/sdk"
+)
+
+// Config is what the bridge signs with.
+type Config struct {
+	Settings settings.Settings
+	Key      *key.Private // the caller wipes it after Close
+	Random   io.Reader    // a cryptographic source
+	Logger   *slog.Logger
+}
+
+// Invoker invokes the configured devices. It is safe for concurrent use.
+type Invoker struct {
+	cfg    Config
+	host   *host.Host
+	client *sdk.Client
+	salt   uint64
+	nonce  atomic.Uint64
+}
+
+var _ mqttbridge.Invoker = (*Invoker)(nil)
+
+// Open joins the mesh as a dialling host. The caller calls Close.
+func Open(cfg Config) (*Invoker, error) {
+	if cfg.Settings.Genesis == "" || len(cfg.Settings.Nodes) == 0 {
+		return nil, errors.New("settings: genesis and nodes are needed to reach devices")
+	}
+	raw, err := os.ReadFile(cfg.Settings.Genesis)
+	if err != nil {
+		return nil, fmt.Errorf("read genesis document: %w", err)
+	}
+	doc, err := genesis.Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	var salt [8]byte
+	if _, err := io.ReadFull(cfg.Random, salt[:]); err != nil {
+		return nil, fmt.Errorf("draw replay lane: %w", err)
+	}
+	h, err := dialler(cfg.Random)
+	if err != nil {
+		return nil, err
+	}
+	c, err := sdk.New(sdk.Config{Genesis: doc, Host: h, Nodes: cfg.Settings.Nodes, Logger: cfg.Logger})
+	if err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return &Invoker{cfg: cfg, host: h, client: c, salt: binary.BigEndian.Uint64(salt[:])}, nil
+}
+
+// dialler makes a host with a transport key of its own that accepts nobody.
+func dialler(random io.Reader) (*host.Host, error) {
+	seed, err := mux.NewSeed(random)
+	if err != nil {
+		return nil, err
+	}
+	transport, err := mux.Key(seed)
+	if err != nil {
+		return nil, err
+	}
+	return host.Listen(host.Config{Key: transport, DialOnly: true})
+}
+
+// Close leaves the mesh.
+func (i *Invoker) Close() error { return errors.Join(i.client.Close(), i.host.Close()) }
+
+// Invoke signs one command under the device's grant, sends it and returns what
+// the device's receipt says.
+func (i *Invoker) Invoke(ctx context.Context, device, endpoint, method string, params []byte) (mqttbridge.Outcome, error) {
+	dev, err := i.device(device)
+	if err != nil {
+		return mqttbridge.Outcome{}, err
+	}
+	call, target, err := i.find(ctx, dev)
+	if err != nil {
+		return mqttbridge.Outcome{}, err
+	}
+	call.Endpoint, call.Method, call.Params = endpoint, method, params
+	grant, err := grantOf(dev)
+	if err != nil {
+		return mqttbridge.Outcome{}, err
+	}
+	caller := sdk.Caller{
+		Chain: i.client.Chain(), Key: i.cfg.Key, Grant: grant, Principal: i.cfg.Key.Public().AccountID(),
+		Salt: i.salt, Nonce: func() (uint64, error) { return i.nonce.Add(1), nil },
+	}
+	cmd, err := caller.Sign(call)
+	if err != nil {
+		return mqttbridge.Outcome{}, err
+	}
+	r, err := target.Send(ctx, cmd)
+	if err != nil {
+		return mqttbridge.Outcome{}, err
+	}
+	return mqttbridge.Outcome{
+		Status: r.Body.Status.String(), Code: r.Body.Code.String(),
+		CommandID: r.Body.Command[:], Result: r.Body.Result, Receipt: r.Bytes(),
+	}, nil
+}
+
+// find reads the device's proven record, which gives its key and epoch.
+func (i *Invoker) find(ctx context.Context, dev settings.Device) (sdk.Call, *sdk.Device, error) {
+	id, err := key.ParseDeviceID(dev.ID)
+	if err != nil {
+		return sdk.Call{}, nil, err
+	}
+	view, err := i.client.View(ctx)
+	if err != nil {
+		return sdk.Call{}, nil, err
+	}
+	record, err := state.GetDevice(view, id)
+	if err != nil {
+		return sdk.Call{}, nil, err
+	}
+	target, err := i.client.Device(record.Key, dev.Addrs)
+	return sdk.Call{Device: id, Epoch: record.Epoch, Seen: view.Head().Height}, target, err
+}
+
+func (i *Invoker) device(id string) (settings.Device, error) {
+	for _, d := range i.cfg.Settings.Devices {
+		if d.ID == id {
+			return d, nil
+		}
+	}
+	return settings.Device{}, fmt.Errorf("device %s is not configured", id)
+}
+
+// grantOf reads the configured grant. Without one the command goes out all the
+// same, so that the refusal is the device's own.
+func grantOf(d settings.Device) (*tx.ID, error) {
+	if d.Grant == "" {
+		return nil, nil
+	}
+	id, err := tx.ParseID(d.Grant)
+	if err != nil {
+		return nil, err
+	}
+	return &id, nil
+}
