@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hybridos-net/hybridos/chain/store/kv"
+	"github.com/hybridos-net/hybridos/chain/store/kvtest"
 )
 
 // step is one operation of a history; it returns what a caller sees.
@@ -256,5 +257,24 @@ func TestProvider_WatchEndsWithContext(t *testing.T) {
 	cancel()
 	if err := errors.Join(provider.Watch(ctx), provider.Close()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// CometBFT panics or hangs on when one of its stores fails; Watch is how hosd
+// learns of it and says why it stops.
+func TestProvider_WatchReportsFullDisk(t *testing.T) {
+	disk := kvtest.New()
+	provider := &Provider{Options: kv.Options{FS: disk}}
+	store, err := provider.Open(&config.DBContext{ID: "state", Config: config.DefaultConfig().SetRoot("root")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk.Fill("")
+	if err := store.SetSync([]byte("k"), []byte("v")); !errors.Is(err, kv.Full) {
+		t.Fatalf("set: %v", err)
+	}
+	err = provider.Watch(t.Context())
+	if !errors.Is(err, kv.Full) || !strings.Contains(err.Error(), "\ntry: free space") {
+		t.Errorf("watch: %v", err)
 	}
 }

@@ -2,11 +2,12 @@
 // the tests of whatever stands on chain/store/kv.
 //
 // It is not for programs: they have kv.NewMemFS. Callers start at New and pass
-// Disk.FS as the FS of a store. What must never change: a Crash keeps all that
+// the Disk as the FS of a store. What must never change: a Crash keeps all that
 // was synced.
 package kvtest
 
 import (
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"strings"
@@ -20,10 +21,14 @@ import (
 	"github.com/hybridos-net/hybridos/chain/store/kv"
 )
 
-// Disk is the disk; FS is the way to it.
+// Disk is the disk; pass it whole as an FS.
 type Disk struct {
 	kv.FS
 	mem *vfs.MemFS
+
+	// twice keeps Crash out of the two calls that read-lock the memory file
+	// system twice: a writer waiting in between would stop both for ever.
+	twice sync.RWMutex
 
 	mu   sync.Mutex
 	full bool
@@ -61,9 +66,25 @@ func (d *Disk) fault(op errorfs.Op) error {
 	return nil
 }
 
+// ReuseForWrite is that of the file system below.
+func (d *Disk) ReuseForWrite(old, name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	d.twice.RLock()
+	defer d.twice.RUnlock()
+	return d.FS.ReuseForWrite(old, name, category)
+}
+
+// Lock is that of the file system below.
+func (d *Disk) Lock(name string) (io.Closer, error) {
+	d.twice.RLock()
+	defer d.twice.RUnlock()
+	return d.FS.Lock(name)
+}
+
 // Crash is the disk as found after a power cut now: synced data is all there,
 // of later data a part chosen by the seed.
 func (d *Disk) Crash(seed uint64) *Disk {
+	d.twice.Lock()
+	defer d.twice.Unlock()
 	return wrap(d.mem.CrashClone(vfs.CrashCloneCfg{
 		UnsyncedDataPercent: int(seed * 37 % 101),
 		RNG:                 rand.New(rand.NewPCG(seed, 1)),
