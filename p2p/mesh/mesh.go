@@ -97,8 +97,7 @@ func (m *Mesh) Join(name string, limit, buffer int, validate Validator) (*Topic,
 	if buffer <= 0 {
 		buffer = DefaultBuffer
 	}
-	t := &Topic{name: name, limit: limit, buffer: buffer, validate: validate, self: m.cfg.Host.ID(),
-		up: make(chan struct{}), stopped: make(chan struct{}), news: make(chan struct{}, 1)}
+	t := newTopic(name, m.cfg.Host.ID(), limit, buffer, validate)
 	m.topics[name] = t
 	return t, nil
 }

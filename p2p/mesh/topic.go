@@ -34,6 +34,11 @@ type Topic struct {
 	news chan struct{} // cap 1
 }
 
+func newTopic(name string, self peer.ID, limit, buffer int, v Validator) *Topic {
+	return &Topic{name: name, limit: limit, buffer: buffer, validate: v, self: self,
+		up: make(chan struct{}), stopped: make(chan struct{}), news: make(chan struct{}, 1)}
+}
+
 // start registers the validator before the subscription, so that nothing gets
 // in between.
 func (t *Topic) start(ps *pubsub.PubSub) (*pubsub.Subscription, error) {
@@ -78,17 +83,22 @@ func (t *Topic) pump(ctx context.Context, sub *pubsub.Subscription) {
 		if msg.ReceivedFrom == t.self {
 			continue
 		}
-		t.mu.Lock()
-		if len(t.kept) >= t.buffer {
-			t.kept = append(t.kept[:0], t.kept[1:]...)
-			t.lost++
-		}
-		t.kept = append(t.kept, Message{From: msg.ReceivedFrom, Data: msg.GetData()})
-		t.mu.Unlock()
-		select {
-		case t.news <- struct{}{}:
-		default:
-		}
+		t.keep(Message{From: msg.ReceivedFrom, Data: msg.GetData()})
+	}
+}
+
+// keep buffers a message in place of the oldest.
+func (t *Topic) keep(m Message) {
+	t.mu.Lock()
+	if len(t.kept) >= t.buffer {
+		t.kept = append(t.kept[:0], t.kept[1:]...)
+		t.lost++
+	}
+	t.kept = append(t.kept, m)
+	t.mu.Unlock()
+	select {
+	case t.news <- struct{}{}:
+	default:
 	}
 }
 
