@@ -182,7 +182,7 @@ func (f *fields) object(key string, raw []byte, read func(*fields)) {
 		f.fail(BadValue, "%s is not an object", key)
 		return
 	}
-	var s scanner
+	s := scanner{keys: make([][]byte, 0, MaxFields)}
 	var in fields
 	s.reset(raw)
 	if err := s.object(MaxDepth, in.add); err != nil {

@@ -362,7 +362,7 @@ func CheckPayload(raw []byte, limit int) error {
 	if len(raw) > limit {
 		return Refuse(TooLarge, "payload of %d bytes, at most %d", len(raw), limit)
 	}
-	var s scanner
+	s := scanner{keys: make([][]byte, 0, MaxFields)}
 	s.reset(raw)
 	s.space()
 	if _, err := s.value(MaxDepth); err != nil {

@@ -50,6 +50,14 @@ type Conn struct {
 	room    chan struct{} // somebody waits for room; closed when there may be
 	err     error         // why the connection ended
 	wg      sync.WaitGroup
+
+	// What try hands to the system call, and back; kept here, and the
+	// function made once, so that a write allocates nothing. They belong to
+	// whoever set writing.
+	tryBuf []byte
+	tryN   int
+	tryErr error
+	tryFn  func(fd uintptr) bool
 }
 
 // New wraps an open connection and owns it from then on.
@@ -58,7 +66,12 @@ func New(c *net.UnixConn) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("framing: %w", err)
 	}
-	return &Conn{c: c, raw: raw, buf: make([]byte, minRead)}, nil
+	w := &Conn{c: c, raw: raw, buf: make([]byte, minRead)}
+	w.tryFn = func(fd uintptr) bool {
+		w.tryN, w.tryErr = writeOnce(fd, w.tryBuf)
+		return true
+	}
+	return w, nil
 }
 
 // SetReadDeadline bounds Next; the zero time takes the bound away.
@@ -257,16 +270,13 @@ func (c *Conn) try(buf []byte) (int, error) {
 	if len(buf) == 0 {
 		return 0, nil
 	}
-	var n int
-	var werr error
-	err := c.raw.Write(func(fd uintptr) bool {
-		n, werr = writeOnce(fd, buf)
-		return true
-	})
+	c.tryBuf = buf
+	err := c.raw.Write(c.tryFn)
+	c.tryBuf = nil
 	if err != nil {
 		return 0, err
 	}
-	return n, werr
+	return c.tryN, c.tryErr
 }
 
 // drain writes with waiting until nothing is left.
