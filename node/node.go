@@ -43,6 +43,9 @@ type Config struct {
 	Genesis *genesis.Doc
 	// Ready is called once when every address answers, with the real ports.
 	Ready func(home.Run) error
+	// InStep is called once when the node has caught up with the network for the
+	// first time; before that it takes no transactions.
+	InStep func()
 	// Logger is nil for none.
 	Logger *slog.Logger
 }
@@ -63,6 +66,9 @@ func New(cfg Config) (*Node, error) {
 	}
 	if cfg.Ready == nil {
 		cfg.Ready = func(home.Run) error { return nil }
+	}
+	if cfg.InStep == nil {
+		cfg.InStep = func() {}
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -108,6 +114,14 @@ func (n *Node) listenMesh() (*host.Host, error) {
 	k, err := mux.Key(seed)
 	if err != nil {
 		return nil, err
+	}
+	// libp2p's error would hide why; a port in use is told plainly.
+	probe, err := net.Listen("tcp", n.cfg.Settings.Mesh)
+	if err != nil {
+		return nil, fmt.Errorf("mesh_listen: %w", err)
+	}
+	if err := probe.Close(); err != nil {
+		return nil, fmt.Errorf("mesh_listen: %w", err)
 	}
 	addr, err := n.cfg.Settings.MeshAddr()
 	if err != nil {
@@ -160,6 +174,7 @@ func (n *Node) serve(ctx context.Context, l *ledger, listener net.Listener) erro
 	if err != nil {
 		return g.end(err)
 	}
+	g.run("catching up", func(ctx context.Context) error { return n.awaitStep(ctx, l) })
 	g.run("gossip", gossip.Run)
 	g.run("checkpoints", points.run)
 	g.run("fetch", fetcher.Run)
@@ -168,13 +183,25 @@ func (n *Node) serve(ctx context.Context, l *ledger, listener net.Listener) erro
 	return g.end(n.cfg.Ready(n.run(l, listener)))
 }
 
+// awaitStep announces that the node has caught up, and stays until ctx ends.
+func (n *Node) awaitStep(ctx context.Context, l *ledger) error {
+	select {
+	case <-l.eng.InStep():
+		n.log.Info("in step with the network", "height", l.app.Height())
+		n.cfg.InStep()
+	case <-ctx.Done():
+	}
+	<-ctx.Done()
+	return nil
+}
+
 // run is what run.json tells.
 func (n *Node) run(l *ledger, listener net.Listener) home.Run {
 	hash := n.cfg.Genesis.Hash()
 	r := home.Run{
 		PID: os.Getpid(), Name: n.cfg.Settings.Name, ChainID: n.cfg.Genesis.ChainID,
 		Genesis: hex.EncodeToString(hash[:]), Validator: hex.EncodeToString(l.eng.PubKey()),
-		P2P: l.eng.Addr(), HTTP: "http://" + listener.Addr().String(), RPC: n.cfg.Settings.RPC,
+		P2P: l.eng.Addr(), HTTP: "http://" + listener.Addr().String(), RPC: l.eng.RPC(),
 	}
 	for _, a := range l.host.Addrs() {
 		r.Mesh = append(r.Mesh, a.String()+"/p2p/"+l.host.ID().String())

@@ -74,6 +74,7 @@ type Engine struct {
 	ring    []types.TxKey // order in which recent was filled
 	stats   Stats
 	heads   chan int64
+	step    chan struct{}
 }
 
 // subscriber names us on CometBFT's event bus.
@@ -92,7 +93,12 @@ func Start(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	listen, err := freePort(ctx, cfg.Listen)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("p2p_listen: %w", err)
+	}
+	if cfg.RPC != "" {
+		if cfg.RPC, err = freePort(ctx, cfg.RPC); err != nil {
+			return nil, fmt.Errorf("rpc_listen: %w", err)
+		}
 	}
 	settings, err := cfg.settings(listen)
 	if err != nil {
@@ -102,6 +108,7 @@ func Start(ctx context.Context, cfg Config) (*Engine, error) {
 		cfg: cfg, log: cfg.Logger.With("part", "engine"), stores: cometdb.NewProvider(cfg.Logger),
 		addr: string(nodeKey.ID()) + "@" + listen, pubKey: signer.Key.PubKey.Bytes(),
 		waiting: make(map[types.TxKey]*waiter), recent: make(map[types.TxKey]Outcome), heads: make(chan int64, 1),
+		step: make(chan struct{}),
 	}
 	if err := e.build(ctx, settings, signer, nodeKey); err != nil {
 		return nil, errors.Join(err, e.stores.Close())
@@ -194,6 +201,7 @@ func (e *Engine) follow(ctx context.Context, running *sync.WaitGroup) error {
 		case <-look.C:
 			if halted == nil && !e.env.ConsensusReactor.WaitSync() {
 				halted = make(chan struct{})
+				close(e.step)
 				running.Go(func() { e.waitConsensus(halted) })
 			}
 		case <-halted:
@@ -250,8 +258,15 @@ func (e *Engine) stop() error {
 // Addr is id@host:port of the consensus network.
 func (e *Engine) Addr() string { return e.addr }
 
+// RPC is host:port of CometBFT's RPC, empty if it is off.
+func (e *Engine) RPC() string { return e.cfg.RPC }
+
 // PubKey is the Ed25519 key with which this node signs if it is a validator.
 func (e *Engine) PubKey() []byte { return e.pubKey }
+
+// InStep is closed when the node has caught up with the network for the first
+// time.
+func (e *Engine) InStep() <-chan struct{} { return e.step }
 
 // Heads tells the height of each new block once the node is in step with the
 // network. It holds one value: a slow reader sees only the newest.

@@ -24,5 +24,5 @@ const (
 	// maxKeyFile bounds the key files that are read.
 	maxKeyFile = 64 << 10
 	// lookPause is how often we look whether catching up has ended.
-	lookPause = time.Second
+	lookPause = 100 * time.Millisecond
 )
