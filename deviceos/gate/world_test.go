@@ -19,8 +19,8 @@ import (
 	"github.com/hybridos-net/hybridos/chain/store/kv"
 	"github.com/hybridos-net/hybridos/chain/tx"
 	"github.com/hybridos-net/hybridos/deviceos/clock"
-	"github.com/hybridos-net/hybridos/deviceos/peripheral"
 	"github.com/hybridos-net/hybridos/deviceos/gate"
+	"github.com/hybridos-net/hybridos/deviceos/peripheral"
 	"github.com/hybridos-net/hybridos/deviceos/vault"
 )
 

@@ -39,6 +39,9 @@ const (
 	FamilyLane Family = 'l'
 	// FamilyTail: the end of the receipt chain, one record.
 	FamilyTail Family = 't'
+	// FamilyClaim: claims that the device signed and has not yet found on the
+	// ledger.
+	FamilyClaim Family = 'p'
 	// FamilyTime: the stored floor of the clock, one record.
 	FamilyTime Family = 'f'
 )

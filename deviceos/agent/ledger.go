@@ -1,0 +1,35 @@
+package agent
+
+import (
+	"context"
+
+	"github.com/hybridos-net/hybridos/chain/light"
+	"github.com/hybridos-net/hybridos/chain/state"
+	"github.com/hybridos-net/hybridos/deviceos/gate"
+)
+
+// ledger shows the light client to the gate.
+type ledger struct {
+	client *light.Client
+}
+
+var _ gate.Ledger = ledger{}
+
+// Head is the newest verified head.
+func (l ledger) Head() gate.Head { return headOf(l.client.Head()) }
+
+// View reads proven records.
+func (l ledger) View(ctx context.Context) (state.View, gate.Head) {
+	v := l.client.View(ctx)
+	return v, headOf(v.Head())
+}
+
+// Update asks for the newest head.
+func (l ledger) Update(ctx context.Context) (gate.Head, error) {
+	h, err := l.client.Update(ctx)
+	return headOf(h), err
+}
+
+func headOf(h light.Head) gate.Head {
+	return gate.Head{Height: uint64(h.Height), Hash: h.Hash, Time: h.Time}
+}
