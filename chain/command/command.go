@@ -105,9 +105,18 @@ type Command struct {
 // New builds an unsigned command; version and type are filled in.
 func New(b Body) (*Command, error) {
 	b.Version, b.Type = Version, TypeInvoke
-	c := &Command{Body: b, raw: codec.MustMarshal(b)}
+	raw, err := codec.Marshal(b)
+	if err != nil {
+		return nil, refuse(Malformed, "%v", err)
+	}
+	c := &Command{Body: b, raw: raw}
 	if len(c.raw) > maxBody {
 		return nil, refuse(TooLarge, "command body of %d bytes, at most %d", len(c.raw), maxBody)
+	}
+	if len(b.Ext) > 0 { // raw values come from the caller and need a look
+		if err := codec.Unmarshal(raw, new(Body), MaxBytes); err != nil {
+			return nil, codecRefusal(err)
+		}
 	}
 	return c, c.validate()
 }

@@ -1,6 +1,7 @@
 package key
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 
@@ -60,11 +61,15 @@ func verifySecp256k1(pub []byte, digest [32]byte, sig Signature) error {
 type Private struct {
 	// k is a function and no pointer, since fmt follows pointers in fields
 	// (a wrong verb on a copy prints the limbs) and no method can prevent it.
-	k func() *secp256k1.PrivateKey
+	k   func() *secp256k1.PrivateKey
+	pub []byte // computed once: it costs as much as a signature
 }
 
 func newPrivate(k *secp256k1.PrivateKey) *Private {
-	return &Private{k: func() *secp256k1.PrivateKey { return k }}
+	return &Private{
+		k:   func() *secp256k1.PrivateKey { return k },
+		pub: k.PubKey().SerializeCompressed(),
+	}
 }
 
 // Generate makes a new secp256k1 key from random, which must be a
@@ -88,7 +93,7 @@ func FromBytes(b []byte) (*Private, error) {
 
 // Public gives the public half.
 func (p *Private) Public() Public {
-	return Public{Alg: Secp256k1, Bytes: p.k().PubKey().SerializeCompressed()}
+	return Public{Alg: Secp256k1, Bytes: bytes.Clone(p.pub)}
 }
 
 // Sign signs digest deterministically (RFC 6979) with low s.
@@ -105,7 +110,7 @@ func (p *Private) Sign(digest [32]byte) Signature {
 // wipes them.
 func (p *Private) Secret() []byte { return p.k().Serialize() }
 
-// Zero wipes the secret; the key is unusable afterwards.
+// Zero wipes the secret; the key cannot sign afterwards.
 func (p *Private) Zero() { p.k().Zero() }
 
 // String never shows the secret.
