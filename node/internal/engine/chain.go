@@ -75,7 +75,7 @@ func (e *Engine) Stats() Stats {
 	e.mu.Unlock()
 	s.Peers = e.comet.Switch().Peers().Size()
 	s.Mempool = e.comet.Mempool().Size()
-	s.Syncing = e.env.ConsensusReactor.WaitSync()
+	s.Syncing = !e.caughtUp()
 	return s
 }
 
@@ -118,7 +118,7 @@ func (e *Engine) handle(b types.EventDataNewBlock) {
 	e.mu.Unlock()
 	e.recheck(left)
 	e.log.Info("block", "height", h.Height, "txs", len(b.Block.Txs), "time", h.Time)
-	if e.env.ConsensusReactor.WaitSync() {
+	if !e.caughtUp() && !e.keepsStep() {
 		return
 	}
 	select {

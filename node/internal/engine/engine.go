@@ -201,8 +201,10 @@ func (e *Engine) follow(ctx context.Context, running *sync.WaitGroup) error {
 		case <-look.C:
 			if halted == nil && !e.env.ConsensusReactor.WaitSync() {
 				halted = make(chan struct{})
-				close(e.step)
 				running.Go(func() { e.waitConsensus(halted) })
+			}
+			if !e.caughtUp() && e.keepsStep() {
+				close(e.step)
 			}
 		case <-halted:
 			if err := e.cfg.App.Err(); err != nil {
@@ -265,8 +267,37 @@ func (e *Engine) RPC() string { return e.cfg.RPC }
 func (e *Engine) PubKey() []byte { return e.pubKey }
 
 // InStep is closed when the node has caught up with the network for the first
-// time.
+// time, and has a state that a header vouches for.
 func (e *Engine) InStep() <-chan struct{} { return e.step }
+
+func (e *Engine) caughtUp() bool {
+	select {
+	case <-e.step:
+		return true
+	default:
+		return false
+	}
+}
+
+// keepsStep compares this node with its peers. That catching up has ended is
+// not enough: it ends one block before the newest.
+func (e *Engine) keepsStep() bool {
+	height := e.env.BlockStore.Height()
+	if e.env.ConsensusReactor.WaitSync() || height < 2 {
+		return false
+	}
+	peers := e.comet.Switch().Peers().Copy()
+	if len(peers) == 0 && len(e.cfg.Genesis.Validators) > 1 {
+		return false
+	}
+	for _, p := range peers {
+		s, ok := p.Get(types.PeerStateKey).(interface{ GetHeight() int64 })
+		if ok && s.GetHeight()-1 > height { // it works on the height after its last
+			return false
+		}
+	}
+	return true
+}
 
 // Heads tells the height of each new block once the node is in step with the
 // network. It holds one value: a slow reader sees only the newest.

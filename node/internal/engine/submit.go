@@ -41,7 +41,7 @@ type waiter struct {
 // When ctx ends before, its fate is open; submitting the same bytes again is
 // safe and gives the outcome.
 func (e *Engine) Submit(ctx context.Context, raw []byte) (Outcome, error) {
-	if e.env.MempoolReactor.WaitSync() {
+	if !e.caughtUp() {
 		return Outcome{}, ErrSyncing
 	}
 	key := ledger.Tx(raw).Key()
