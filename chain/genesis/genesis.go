@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/key"
@@ -59,6 +61,9 @@ func Parse(b []byte) (*Doc, error) {
 	if len(b) > MaxBytes {
 		return nil, fmt.Errorf("genesis document of %d bytes, at most %d", len(b), MaxBytes)
 	}
+	if err := checkNames(b); err != nil {
+		return nil, fmt.Errorf("read genesis document: %w", err)
+	}
 	d := new(Doc)
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
@@ -69,6 +74,68 @@ func Parse(b []byte) (*Doc, error) {
 		return nil, fmt.Errorf("read genesis document: data after the end")
 	}
 	return d, d.Validate()
+}
+
+// names are all the names that the JSON form has.
+var names = map[string]bool{
+	"chain_id": true, "time": true, "validators": true, "vendors": true, "name": true,
+	"pub_key": true, "keys": true, "threshold": true, "quota": true,
+}
+
+// checkNames refuses what encoding/json lets pass: a name that stands twice in
+// an object, or in other letters. People review the document before they pin
+// it, and must not read another value than the machine does.
+func checkNames(b []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	var open []map[string]bool // of each level: the names seen; nil for an array
+	isName := false
+	for {
+		t, err := dec.Token()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		top := len(open) - 1
+		switch t := t.(type) {
+		case json.Delim:
+			switch t {
+			case '{':
+				open = append(open, make(map[string]bool))
+			case '[':
+				open = append(open, nil)
+			default:
+				open = open[:top]
+			}
+			isName = len(open) > 0 && open[len(open)-1] != nil
+			continue
+		case string:
+			if isName {
+				if !names[t] || open[top][t] {
+					return fmt.Errorf("name %q is unknown or stands twice", t)
+				}
+				open[top][t] = true
+				isName = false
+				continue
+			}
+		}
+		isName = top >= 0 && open[top] != nil
+	}
+}
+
+// printable reports whether a name shows as what it is in a terminal: no
+// control characters, no changes of writing direction.
+func printable(s string) bool {
+	if s == "" || len(s) > maxName {
+		return false
+	}
+	for _, r := range s {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return false
+		}
+	}
+	return true
 }
 
 // Validate checks every value.
@@ -84,7 +151,7 @@ func (d *Doc) Validate() error {
 	}
 	seen := make(map[string]bool)
 	for _, v := range d.Validators {
-		if v.Name == "" || len(v.Name) > maxName || len(v.PubKey) != validatorKeySize || seen[string(v.PubKey)] {
+		if !printable(v.Name) || len(v.PubKey) != validatorKeySize || seen[string(v.PubKey)] {
 			return fmt.Errorf("validator %q: needs a name and a 32-byte key of its own", v.Name)
 		}
 		seen[string(v.PubKey)] = true
@@ -101,8 +168,8 @@ func (d *Doc) Validate() error {
 }
 
 func (v Vendor) validate(seen map[string]bool) error {
-	if v.Name == "" || len(v.Name) > maxName {
-		return fmt.Errorf("no name, or too long")
+	if !printable(v.Name) {
+		return fmt.Errorf("no name, too long, or not printable")
 	}
 	if len(v.Keys) == 0 || len(v.Keys) > maxVendorKeys || v.Threshold == 0 || int(v.Threshold) > len(v.Keys) {
 		return fmt.Errorf("threshold %d of %d keys", v.Threshold, len(v.Keys))
