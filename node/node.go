@@ -149,10 +149,10 @@ func KeyFiles(d home.Dir) engine.KeyFiles {
 
 // serve wires the parts and runs them until the first of them ends.
 func (n *Node) serve(ctx context.Context, l *ledger, listener net.Listener) error {
-	var g group
-	g.ctx, g.cancel = context.WithCancel(ctx)
-	defer g.cancel()
-	g.run("consensus", l.eng.Run) // also stops it if the wiring fails
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	g := group{cancel: cancel}
+	g.run(ctx, "consensus", l.eng.Run) // also stops it if the wiring fails
 
 	gossip, err := mesh.New(mesh.Config{Host: l.host, Logger: n.cfg.Logger})
 	if err != nil {
@@ -174,12 +174,12 @@ func (n *Node) serve(ctx context.Context, l *ledger, listener net.Listener) erro
 	if err != nil {
 		return g.end(err)
 	}
-	g.run("catching up", func(ctx context.Context) error { return n.awaitStep(ctx, l) })
-	g.run("gossip", gossip.Run)
-	g.run("checkpoints", points.run)
-	g.run("fetch", fetcher.Run)
-	g.run("mesh peers", keep.run)
-	g.run("http", func(ctx context.Context) error { return web.Run(ctx, listener) })
+	g.run(ctx, "catching up", func(ctx context.Context) error { return n.awaitStep(ctx, l) })
+	g.run(ctx, "gossip", gossip.Run)
+	g.run(ctx, "checkpoints", points.run)
+	g.run(ctx, "fetch", fetcher.Run)
+	g.run(ctx, "mesh peers", keep.run)
+	g.run(ctx, "http", func(ctx context.Context) error { return web.Run(ctx, listener) })
 	return g.end(n.cfg.Ready(n.run(l, listener)))
 }
 
@@ -211,17 +211,16 @@ func (n *Node) run(l *ledger, listener net.Listener) home.Run {
 
 // group runs parts side by side; the first that ends, ends all.
 type group struct {
-	ctx     context.Context
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	once    sync.Once
 	err     error
 }
 
-func (g *group) run(name string, part func(context.Context) error) {
+func (g *group) run(ctx context.Context, name string, part func(context.Context) error) {
 	g.running.Go(func() {
-		err := part(g.ctx)
-		if err == nil && g.ctx.Err() == nil {
+		err := part(ctx)
+		if err == nil && ctx.Err() == nil {
 			err = errors.New("ended by itself")
 		}
 		if err != nil {

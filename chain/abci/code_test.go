@@ -2,13 +2,16 @@ package abci
 
 import (
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"math/big"
+	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
@@ -47,6 +50,19 @@ func TestCodes_Complete(t *testing.T) {
 	}
 	if CodeOf(nil) != CodeOK || CodeOf(errors.New("disk")) != CodeInternal {
 		t.Error("nil or a foreign error has a code of the rules")
+	}
+}
+
+// The document names every code with its kind.
+func TestCodes_Documented(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/spec/abci.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range Rows() {
+		if !strings.Contains(string(doc), fmt.Sprintf("| %d | %s |", r.Code, r.Kind)) {
+			t.Errorf("docs/spec/abci.md lacks | %d | %s |", r.Code, r.Kind)
+		}
 	}
 }
 

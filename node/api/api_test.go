@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -205,6 +206,19 @@ func TestServer_Errors(t *testing.T) {
 	}
 	if len(seen) != len(ErrorCodes()) {
 		t.Errorf("%d codes seen, %d listed", len(seen), len(ErrorCodes()))
+	}
+}
+
+// The document names every code.
+func TestErrors_Documented(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/spec/http.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range ErrorCodes() {
+		if !strings.Contains(string(doc), "| "+code+" |") {
+			t.Errorf("docs/spec/http.md lacks code %q", code)
+		}
 	}
 }
 

@@ -82,24 +82,20 @@ func recordQuery(r *http.Request) (prove bool, version int64, err error) {
 	return prove, version, nil
 }
 
-// view reads the newest committed records for one request.
-type view struct {
-	s       *Server
-	ctx     context.Context
-	version int64
-}
+// view reads records for one request.
+type view func(k []byte) ([]byte, error)
 
-func (v view) Get(k []byte) ([]byte, error) {
-	p, err := v.s.ledger.Prove(v.ctx, k, v.version)
-	return p.Value, err
-}
+func (v view) Get(k []byte) ([]byte, error) { return v(k) }
 
 // read answers with what a reader makes of the newest state.
 func (s *Server) read(w http.ResponseWriter, r *http.Request, reader func(state.View) (any, error)) {
 	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
 	defer cancel()
 	version := s.ledger.Status().Height
-	out, err := reader(view{s: s, ctx: ctx, version: version})
+	out, err := reader(view(func(k []byte) ([]byte, error) {
+		p, err := s.ledger.Prove(ctx, k, version)
+		return p.Value, err
+	}))
 	if err != nil {
 		s.fail(w, err)
 		return
