@@ -50,7 +50,7 @@ func OpenBolt(path string, now func() time.Time) (_ *Bolt, err error) {
 			err = errors.Join(err, f.Close())
 		}
 	}()
-	b := &Bolt{now: now, file: f, state: State{Locked: true}, done: make(map[command.ID]bool)}
+	b := &Bolt{now: now, file: f, state: State{Position: Locked}, done: make(map[command.ID]bool)}
 	r := bufio.NewReaderSize(f, maxLine)
 	for {
 		line, err := r.ReadSlice('\n')
@@ -80,7 +80,7 @@ func (b *Bolt) replay(line []byte) error {
 	if a.N != b.state.Count+1 {
 		return fmt.Errorf("number %d", a.N)
 	}
-	if _, ok := lockedAfter(a.Method); !ok {
+	if _, ok := after(a.Method); !ok {
 		return fmt.Errorf("method %q", a.Method)
 	}
 	b.size += int64(len(line))
@@ -90,7 +90,7 @@ func (b *Bolt) replay(line []byte) error {
 
 func (b *Bolt) apply(a Actuation) {
 	b.state.Count = a.N
-	b.state.Locked, _ = lockedAfter(a.Method)
+	b.state.Position, _ = after(a.Method)
 	b.done[a.Command] = true
 	b.order = append(b.order, a.Command)
 	if len(b.order) > maxRemembered {
@@ -99,15 +99,15 @@ func (b *Bolt) apply(a Actuation) {
 	}
 }
 
-// lockedAfter is the bolt's position after a method.
-func lockedAfter(method string) (locked, ok bool) {
+// after is the bolt's position after a method.
+func after(method string) (p Position, ok bool) {
 	switch method {
 	case "lock":
-		return true, true
+		return Locked, true
 	case "open", "unlock":
-		return false, true
+		return Unlocked, true
 	}
-	return false, false
+	return "", false
 }
 
 // State reads without moving.
@@ -124,7 +124,7 @@ func (b *Bolt) Actuate(method string, id command.ID) (State, error) {
 	if b.err != nil {
 		return b.state, b.err
 	}
-	if _, ok := lockedAfter(method); !ok {
+	if _, ok := after(method); !ok {
 		return b.state, fmt.Errorf("the bolt cannot %q", method)
 	}
 	if b.done[id] {

@@ -25,9 +25,18 @@ import (
 
 // State is what the method "state" answers.
 type State struct {
-	Locked bool   `json:"locked"`
-	Count  uint64 `json:"count"` // the actuator's own count of actuations
+	Position Position `json:"state"`
+	Count    uint64   `json:"count"` // the actuator's own count of actuations
 }
+
+// Position is where the bolt stands.
+type Position string
+
+// The positions of a bolt.
+const (
+	Locked   Position = "locked"
+	Unlocked Position = "unlocked"
+)
 
 // Actuator is the hardware.
 type Actuator interface {

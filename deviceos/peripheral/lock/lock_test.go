@@ -33,7 +33,7 @@ func openBolt(t *testing.T, path string) *Bolt {
 func TestBolt_OncePerCommandAlsoAfterRestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	b := openBolt(t, path)
-	if s := b.State(); !s.Locked || s.Count != 0 {
+	if s := b.State(); s.Position != Locked || s.Count != 0 {
 		t.Fatalf("new bolt: %+v", s)
 	}
 	act := func(b *Bolt, method string, n byte, want State) {
@@ -190,7 +190,7 @@ func TestApp_ServesTheList(t *testing.T) {
 	}
 	for _, m := range e.Methods {
 		want = append(want, e.BusName(m.Name))
-		if _, ok := lockedAfter(m.Name); !ok && m.Name != "state" {
+		if _, ok := after(m.Name); !ok && m.Name != "state" {
 			t.Errorf("the bolt does not know %q", m.Name)
 		}
 	}
