@@ -1,0 +1,373 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/state"
+	"github.com/hybridos-net/hybridos/chain/tx"
+	"github.com/hybridos-net/hybridos/wallet/draft"
+	"github.com/hybridos-net/hybridos/wallet/home"
+	"github.com/hybridos-net/hybridos/wallet/ticket"
+)
+
+func (a *App) grantCommand() *cobra.Command {
+	return group("grant", "Let somebody use a device for a while, and end it",
+		a.grantAdd(), a.grantRevoke(), a.grantList(), a.grantAccept())
+}
+
+// grantOptions are the flags of grant add.
+type grantOptions struct {
+	device, to, name string
+	methods          []string
+	from, until      string
+	duration         time.Duration
+	out              string
+	force            bool
+}
+
+func (a *App) grantAdd() *cobra.Command {
+	var o grantOptions
+	c := &cobra.Command{
+		Use: "add", Short: "Let a key call methods of a device", Args: cobra.NoArgs,
+		Long: "Gives the holder of a public key (hos key show) the right to call methods of a\ndevice for a time, and prints an invitation line for them: hos grant accept LINE.",
+		Example: `  hos grant add --device front-door --to hospub1… --method lock.open --for 24h
+  hos grant add --to hospub1… --method lock.open,lock.state --until 2030-01-31T18:00:00Z`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			g, err := a.parseGrant(o)
+			if err != nil {
+				return err
+			}
+			return a.withSession(func(s *session) error { return s.addGrant(c.Context(), o, g) })
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.device, "device", "", "device (default: the only one)")
+	f.StringVar(&o.to, "to", "", "public key of the guest")
+	f.StringVar(&o.name, "name", "", "what to call the guest")
+	f.StringSliceVar(&o.methods, "method", nil, "method, such as lock.open (repeatable)")
+	f.DurationVar(&o.duration, "for", 0, "how long, such as 24h")
+	f.StringVar(&o.until, "until", "", "until when (RFC 3339)")
+	f.StringVar(&o.from, "from", "", "from when (RFC 3339; default: now)")
+	f.StringVarP(&o.out, "out", "o", "", "file to write the invitation to (default: standard output)")
+	f.BoolVar(&o.force, "force", false, "replace the file")
+	return c
+}
+
+// skew lets a grant begin a little early, since the device's clock may be
+// behind this one.
+const skew = 30 * time.Second
+
+// parseGrant reads everything but the device.
+func (a *App) parseGrant(o grantOptions) (draft.Grant, error) {
+	var g draft.Grant
+	var err error
+	if o.to == "" {
+		return g, usagef("--to is missing: the guest's public key (hos key show)")
+	}
+	if g.Grantee, err = key.ParsePublic(o.to); err != nil {
+		return g, usagef("--to: %v", err)
+	}
+	if len(o.methods) == 0 {
+		return g, usagef("--method is missing, for instance --method lock.open")
+	}
+	for _, text := range o.methods {
+		m, err := draft.ParseMethod(text)
+		if err != nil {
+			return g, usagef("--method: %v", err)
+		}
+		g.Methods = append(g.Methods, m)
+	}
+	if o.name != "" && !home.ValidName(o.name) {
+		return g, usagef("--name %q: want 1 to %d of a-z, 0-9, '-' and '_'", o.name, home.MaxName)
+	}
+	now := a.cfg.Now()
+	g.From = now.Add(-skew)
+	if o.from != "" {
+		if g.From, err = time.Parse(time.RFC3339, o.from); err != nil {
+			return g, usagef("--from: %v", err)
+		}
+	}
+	g.To, err = grantEnd(o, now)
+	if err == nil && !g.To.After(now) {
+		err = usagef("the grant would be over already")
+	}
+	if err == nil && g.To.Before(g.From) {
+		err = usagef("the grant would end before it begins")
+	}
+	return g, err
+}
+
+func grantEnd(o grantOptions, now time.Time) (time.Time, error) {
+	switch {
+	case (o.duration != 0) == (o.until != ""):
+		return now, usagef("say how long: --for 24h, or --until")
+	case o.duration < 0:
+		return now, usagef("--for %s is negative", o.duration)
+	case o.duration > 0:
+		if o.from != "" {
+			from, err := time.Parse(time.RFC3339, o.from)
+			return from.Add(o.duration), err
+		}
+		return now.Add(o.duration), nil
+	default:
+		t, err := time.Parse(time.RFC3339, o.until)
+		if err != nil {
+			return now, usagef("--until: %v", err)
+		}
+		return t, nil
+	}
+}
+
+// grantResult is the JSON of a new grant.
+type grantResult struct {
+	header
+	Grant      tx.ID        `json:"grant"`
+	Device     key.DeviceID `json:"device"`
+	Grantee    key.Public   `json:"grantee"`
+	Methods    []string     `json:"methods"`
+	NotBefore  uint64       `json:"not_before"`
+	NotAfter   uint64       `json:"not_after"`
+	Height     int64        `json:"height"`
+	Invitation string       `json:"invitation"`
+}
+
+func (s *session) addGrant(ctx context.Context, o grantOptions, g draft.Grant) error {
+	d, err := s.home.FindDevice(o.device)
+	if err != nil {
+		return doing("find the device", err)
+	}
+	g.Device = d.ID
+	c, err := s.act(ctx, "give the grant", func(l draft.Ledger, p draft.Party) (*tx.Tx, error) { return l.CreateGrant(p, g) })
+	if err != nil {
+		return err
+	}
+	p := c.tx.Payload.(*tx.CreateGrant)
+	if err := s.home.PutGrant(ctx, home.Grant{ID: c.id, Device: d.ID, Grantee: g.Grantee, Name: o.name,
+		Methods: methodTexts(p), NotBefore: p.NotBefore, NotAfter: p.NotAfter}); err != nil {
+		return doing("remember the grant "+c.id.String(), err)
+	}
+	invite, err := ticket.NewInvite(s.doc, c.tx, d.Key, d.Addrs, s.nodes)
+	if err != nil {
+		return doing("write the invitation", err)
+	}
+	out := grantResult{head("hos.grant"), c.id, d.ID, g.Grantee, methodTexts(p), p.NotBefore, p.NotAfter, c.height, invite.String()}
+	if o.out != "" {
+		if err := writeFile(o.out, []byte(out.Invitation+"\n"), o.force); err != nil {
+			return err
+		}
+	}
+	s.app.say("Grant %s is in force. The guest takes it with: hos grant accept INVITATION", c.id)
+	return s.app.print(out, func(w io.Writer) {
+		if o.out == "" {
+			fmt.Fprintln(w, out.Invitation)
+		} else {
+			fmt.Fprintf(w, "invitation in\t%s\n", o.out)
+		}
+	})
+}
+
+// methodTexts lists what a grant covers, as people write it.
+func methodTexts(p *tx.CreateGrant) []string {
+	var out []string
+	for _, t := range p.Targets {
+		for _, m := range t.Methods {
+			out = append(out, t.Endpoint+"."+m)
+		}
+	}
+	return out
+}
+
+func (a *App) grantRevoke() *cobra.Command {
+	return &cobra.Command{
+		Use: "revoke ID", Short: "End a grant for good", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withSession(func(s *session) error {
+				id, err := s.home.FindGrant(args[0])
+				if err != nil {
+					return doing("find the grant", err)
+				}
+				done, err := s.act(c.Context(), "end the grant", func(l draft.Ledger, p draft.Party) (*tx.Tx, error) {
+					return l.RevokeGrant(p, id)
+				})
+				if err != nil {
+					return err
+				}
+				if err := s.markRevoked(c.Context(), id); err != nil {
+					return err
+				}
+				return s.printTx(done, "grant "+id.String()+" has ended")
+			})
+		},
+	}
+}
+
+func (s *session) markRevoked(ctx context.Context, id tx.ID) error {
+	list, err := s.home.Grants()
+	if err != nil {
+		return doing("remember the end of the grant", err)
+	}
+	for _, g := range list {
+		if g.ID == id {
+			g.Revoked = true
+			return doing("remember the end of the grant", s.home.PutGrant(ctx, g))
+		}
+	}
+	return nil
+}
+
+// grantInfo is the JSON about a grant in a list.
+type grantInfo struct {
+	ID        tx.ID        `json:"id"`
+	Device    key.DeviceID `json:"device"`
+	Name      string       `json:"name"`
+	Grantee   key.Public   `json:"grantee"`
+	Methods   []string     `json:"methods"`
+	NotBefore uint64       `json:"not_before"`
+	NotAfter  uint64       `json:"not_after"`
+	Received  bool         `json:"received"` // given to this wallet, not by it
+	Status    string       `json:"status"`   // active, waiting, over, revoked, unknown
+}
+
+type grantList struct {
+	header
+	Height int64       `json:"height"` // of the proof; 0: the ledger was not asked
+	Grants []grantInfo `json:"grants"`
+}
+
+func (a *App) grantList() *cobra.Command {
+	var offline bool
+	c := &cobra.Command{
+		Use: "list", Short: "List the grants that you gave and got", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			w, err := a.wallet()
+			if err != nil {
+				return err
+			}
+			list, err := w.knownGrants()
+			if err != nil {
+				return doing("list the grants", err)
+			}
+			out := grantList{header: head("hos.grant.list"), Grants: list}
+			if !offline && len(list) > 0 {
+				if err := w.proveGrants(c.Context(), &out); err != nil {
+					return err
+				}
+			}
+			return w.printGrants(out)
+		},
+	}
+	c.Flags().BoolVar(&offline, "offline", false, "do not ask the ledger whether they still hold")
+	return c
+}
+
+func (w *wallet) knownGrants() ([]grantInfo, error) {
+	out := []grantInfo{}
+	given, err := w.home.Grants()
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range given {
+		status := "unknown"
+		if g.Revoked {
+			status = "revoked"
+		}
+		out = append(out, grantInfo{g.ID, g.Device, g.Name, g.Grantee, g.Methods, g.NotBefore, g.NotAfter, false, status})
+	}
+	got, err := w.invites()
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range got {
+		out = append(out, grantInfo{i.ID(), i.Target.Device, "", i.Grant.Grantee, methodTexts(i.Grant), i.Grant.NotBefore, i.Grant.NotAfter, true, "unknown"})
+	}
+	return out, nil
+}
+
+// invites reads the accepted invitations.
+func (w *wallet) invites() ([]ticket.Invite, error) {
+	stored, err := w.home.Invites()
+	if err != nil {
+		return nil, err
+	}
+	var out []ticket.Invite
+	for _, s := range stored {
+		i, err := ticket.ParseInvite(s.Text)
+		if err != nil {
+			return nil, fmt.Errorf("stored invitation %s: %w", s.ID, err)
+		}
+		out = append(out, i)
+	}
+	return out, nil
+}
+
+func (w *wallet) proveGrants(ctx context.Context, out *grantList) error {
+	s, err := w.session()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	ctx, cancel := w.app.bound(ctx)
+	defer cancel()
+	_, v, err := s.ledger(ctx)
+	if err != nil {
+		return err
+	}
+	out.Height = v.Head().Height
+	for i := range out.Grants {
+		if out.Grants[i].Status, err = grantStatus(v, out.Grants[i], w.app.cfg.Now()); err != nil {
+			return doing("read the record of a grant", err)
+		}
+	}
+	return nil
+}
+
+func grantStatus(v state.View, g grantInfo, now time.Time) (string, error) {
+	r, err := state.GetGrant(v, g.ID)
+	switch {
+	case errors.Is(err, state.NoGrant):
+		return "unknown", nil
+	case err != nil:
+		return "", err
+	case r.Status == state.Revoked:
+		return "revoked", nil
+	case uint64(now.Unix()) < g.NotBefore:
+		return "waiting", nil
+	case uint64(now.Unix()) > g.NotAfter:
+		return "over", nil
+	default:
+		return "active", nil
+	}
+}
+
+func (w *wallet) printGrants(out grantList) error {
+	return w.app.print(out, func(o io.Writer) {
+		if len(out.Grants) == 0 {
+			w.app.say("No grant was given or received yet.")
+			return
+		}
+		fmt.Fprintln(o, "ID\tDEVICE\tWHO\tMAY\tUNTIL\tSTATUS")
+		for _, g := range out.Grants {
+			device := w.deviceName(g.Device)
+			if device == "" {
+				device = g.Device.String()
+			}
+			who := g.Name
+			switch {
+			case g.Received:
+				who = "you"
+			case who == "":
+				who = g.Grantee.String()
+			}
+			fmt.Fprintf(o, "%.12s\t%s\t%s\t%s\t%s\t%s\n", g.ID.String(), device, who, strings.Join(g.Methods, ","),
+				time.Unix(int64(g.NotAfter), 0).UTC().Format(time.RFC3339), g.Status)
+		}
+	})
+}

@@ -1,0 +1,88 @@
+package draft
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/state"
+	"github.com/hybridos-net/hybridos/chain/tx"
+)
+
+// RotateKey drafts the replacement of the party's key by next, with the same
+// rights. Both sign: the old one gives up its place, the new one proves that
+// somebody holds it.
+func (l Ledger) RotateKey(p Party, next *key.Private) (*tx.Tx, error) {
+	a, err := l.account(p)
+	if err != nil {
+		return nil, err
+	}
+	old := p.Key.Public()
+	keys := slices.Clone(a.KeySet.Keys)
+	i := slices.IndexFunc(keys, func(k tx.AccountKey) bool { return k.Key.Equal(old) })
+	if i < 0 {
+		return nil, fmt.Errorf("%s: %w", old.ID(), ErrNoKeyOfAccount)
+	}
+	keys[i].Key = next.Public()
+	t, err := l.rotation(p, a, keys)
+	if err != nil {
+		return nil, err
+	}
+	t.Sign(l.Chain, tx.RoleNewKey, next)
+	return t, nil
+}
+
+// AddKey drafts the owner's half of giving a further key rights; its holder
+// adds the other half with AcceptKey.
+func (l Ledger) AddKey(p Party, added key.Public, rights tx.Rights) (*tx.Tx, error) {
+	a, err := l.account(p)
+	if err != nil {
+		return nil, err
+	}
+	t, err := tx.New(p.Account, a.Sequence, l.expires(OfferLife), &tx.RotateKeys{
+		Version:   a.KeySet.Version + 1,
+		Keys:      append(slices.Clone(a.KeySet.Keys), tx.AccountKey{Key: added, Rights: rights}),
+		Threshold: a.KeySet.Threshold,
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.Sign(l.Chain, tx.RoleAccount, p.Key)
+	return t, nil
+}
+
+// AcceptKey adds the proof of a key that is being added.
+func (l Ledger) AcceptKey(k *key.Private, t *tx.Tx) error {
+	offer, ok := t.Payload.(*tx.RotateKeys)
+	if !ok {
+		return fmt.Errorf("%w: a %s adds no key", ErrNotForUs, t.Body.Kind)
+	}
+	mine := k.Public()
+	if !slices.ContainsFunc(offer.Keys, func(o tx.AccountKey) bool { return o.Key.Equal(mine) }) {
+		return fmt.Errorf("%w: it does not name %s", ErrNotForUs, mine)
+	}
+	t.Sign(l.Chain, tx.RoleNewKey, k)
+	return nil
+}
+
+// RemoveKey drafts the end of a key of the account.
+func (l Ledger) RemoveKey(p Party, id key.KeyID) (*tx.Tx, error) {
+	a, err := l.account(p)
+	if err != nil {
+		return nil, err
+	}
+	keys := slices.DeleteFunc(slices.Clone(a.KeySet.Keys), func(k tx.AccountKey) bool { return k.Key.ID() == id })
+	if len(keys) == len(a.KeySet.Keys) {
+		return nil, fmt.Errorf("%s: %w", id, ErrNoKeyOfAccount)
+	}
+	return l.rotation(p, a, keys)
+}
+
+func (l Ledger) rotation(p Party, a state.Account, keys []tx.AccountKey) (*tx.Tx, error) {
+	return l.build(p, a.Sequence, Life, tx.RoleAccount, &tx.RotateKeys{
+		Version: a.KeySet.Version + 1, Keys: keys, Threshold: a.KeySet.Threshold,
+	})
+}
+
+// ErrNoKeyOfAccount means that a key is not among the account's.
+var ErrNoKeyOfAccount = fmt.Errorf("not a key of the account: %w", state.WrongSigner)

@@ -1,0 +1,176 @@
+// Package explain says in words what a transaction does, so that an owner
+// knows what is signed.
+//
+// It judges nothing and shows nothing that is not in the signed bytes: it
+// decodes them again rather than trust what the builder meant. Callers use Tx.
+//
+// What must never change: a transaction that cannot be said in words is
+// refused, never signed in the dark.
+package explain
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hybridos-net/hybridos/chain/codec"
+	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/tx"
+)
+
+// ErrUnknown means that there are no words for a transaction.
+var ErrUnknown = errors.New("this wallet cannot say what the transaction does, and does not sign it")
+
+// Line is one fact about a transaction.
+type Line struct {
+	Label string `json:"label"`
+	Text  string `json:"text"`
+}
+
+// Names gives the names that the wallet has for devices; empty for unknown.
+type Names func(key.DeviceID) string
+
+// Summary is a transaction in words.
+type Summary struct {
+	Title       string
+	Lines       []Line
+	GivesRights bool // somebody can do more afterwards, or the signer less
+}
+
+// Tx puts the signed bytes of t into words.
+func Tx(t *tx.Tx, names Names) (Summary, error) {
+	// A transaction without its last signature has no envelope that Decode
+	// takes, so the body's payload is read again here.
+	s, err := payload(t.Body, names)
+	if err != nil {
+		return s, err
+	}
+	s.Lines = append(s.Lines,
+		Line{"signed as", t.Body.Account.String()},
+		Line{"number", fmt.Sprintf("%d, void after %s", t.Body.Sequence, moment(t.Body.Expires))})
+	return s, nil
+}
+
+func payload(b tx.Body, names Names) (Summary, error) {
+	switch b.Kind {
+	case tx.KindRegisterDevice:
+		return words(b, func(p *tx.RegisterDevice) Summary { return registerDevice(p) })
+	case tx.KindClaim:
+		return words(b, func(p *tx.Claim) Summary { return claim(p, names) })
+	case tx.KindTransfer:
+		return words(b, func(p *tx.Transfer) Summary { return transfer(p, names) })
+	case tx.KindRotateKeys:
+		return words(b, func(p *tx.RotateKeys) Summary { return rotateKeys(p) })
+	case tx.KindCreateGrant:
+		return words(b, func(p *tx.CreateGrant) Summary { return createGrant(p, names) })
+	case tx.KindRevokeGrant:
+		return words(b, func(p *tx.RevokeGrant) Summary { return revokeGrant(p) })
+	default:
+		return Summary{}, fmt.Errorf("%w: %s", ErrUnknown, b.Kind)
+	}
+}
+
+// words decodes a payload strictly and puts it into words.
+func words[P any](b tx.Body, say func(*P) Summary) (Summary, error) {
+	p := new(P)
+	if err := codec.Unmarshal(b.Payload, p, tx.MaxBytes); err != nil {
+		return Summary{}, fmt.Errorf("%w: %v", ErrUnknown, err)
+	}
+	return say(p), nil
+}
+
+func registerDevice(p *tx.RegisterDevice) Summary {
+	return Summary{Title: "Register a device that you made", Lines: []Line{
+		{"device", p.Key.DeviceID().String()},
+		{"its key", p.Key.String()},
+		{"seal key", fmt.Sprintf("%x", p.SealKey)},
+		{"model", fmt.Sprintf("%q", p.Model)},
+	}}
+}
+
+func claim(p *tx.Claim, names Names) Summary {
+	s := Summary{Title: "Become the owner of a device", Lines: []Line{
+		{"device", named(p.Device, names)},
+		{"epoch", fmt.Sprintf("%d", p.Epoch)},
+	}}
+	if p.Root != nil {
+		s.Lines = append(s.Lines, Line{"new account", "made by this, with the key " + p.Root.String()})
+	}
+	return s
+}
+
+func transfer(p *tx.Transfer, names Names) Summary {
+	s := Summary{Title: "Give a device to another owner, for good", GivesRights: true, Lines: []Line{
+		{"device", named(p.Device, names)},
+		{"to", p.To.String()},
+		{"epoch", fmt.Sprintf("%d; every grant and command of earlier epochs ends", p.Epoch)},
+	}}
+	if p.Root != nil {
+		s.Lines = append(s.Lines, Line{"new account", "made by this, with the key " + p.Root.String()})
+	}
+	return s
+}
+
+func rotateKeys(p *tx.RotateKeys) Summary {
+	s := Summary{Title: "Replace the keys of the account", GivesRights: true}
+	for _, k := range p.Keys {
+		s.Lines = append(s.Lines, Line{"key", fmt.Sprintf("%s may %s", k.Key, rights(k.Rights))})
+	}
+	s.Lines = append(s.Lines,
+		Line{"all others", "lose every right, and the grants that they signed end"},
+		Line{"needed", fmt.Sprintf("%d signature(s) per transaction", p.Threshold)},
+		Line{"version", fmt.Sprintf("%d", p.Version)})
+	return s
+}
+
+func rights(r tx.Rights) string {
+	var out []string
+	if r&tx.RightAdmin != 0 {
+		out = append(out, "sign for the account (give, transfer, rotate)")
+	}
+	if r&tx.RightInvoke != 0 {
+		out = append(out, "command the devices")
+	}
+	if rest := r &^ (tx.RightAdmin | tx.RightInvoke); rest != 0 {
+		out = append(out, fmt.Sprintf("use unknown rights %#x", uint8(rest)))
+	}
+	return strings.Join(out, " and ")
+}
+
+func createGrant(p *tx.CreateGrant, names Names) Summary {
+	s := Summary{Title: "Let somebody else use a device", GivesRights: true, Lines: []Line{
+		{"who", p.Grantee.String()},
+	}}
+	for _, t := range p.Targets {
+		methods := make([]string, len(t.Methods))
+		for i, m := range t.Methods {
+			methods[i] = t.Endpoint + "." + m
+		}
+		s.Lines = append(s.Lines, Line{"may", fmt.Sprintf("%s of %s, epoch %d", strings.Join(methods, ", "), named(t.Device, names), t.Epoch)})
+	}
+	s.Lines = append(s.Lines, Line{"from", moment(p.NotBefore)}, Line{"until", moment(p.NotAfter)})
+	return s
+}
+
+func revokeGrant(p *tx.RevokeGrant) Summary {
+	return Summary{Title: "End a grant for good", Lines: []Line{{"grant", p.Grant.String()}}}
+}
+
+func named(id key.DeviceID, names Names) string {
+	if names != nil {
+		if n := names(id); n != "" {
+			return fmt.Sprintf("%s (%s)", n, id)
+		}
+	}
+	return id.String()
+}
+
+// moment is a time that people can check; far ones are shown as they are.
+func moment(unix uint64) string {
+	const year9999 = 253402300799
+	if unix > year9999 {
+		return fmt.Sprintf("%d s after 1970", unix)
+	}
+	return time.Unix(int64(unix), 0).UTC().Format("2006-01-02 15:04:05 UTC")
+}
