@@ -42,13 +42,13 @@ func TestBolt_OncePerCommandAlsoAfterRestart(t *testing.T) {
 			t.Fatalf("%s: %+v, %v", method, s, err)
 		}
 	}
-	act(b, "open", 1, State{false, 1})
-	act(b, "open", 1, State{false, 1})
-	act(b, "lock", 2, State{true, 2})
+	act(b, "open", 1, State{Unlocked, 1})
+	act(b, "open", 1, State{Unlocked, 1})
+	act(b, "lock", 2, State{Locked, 2})
 	b.Close()
 	b = openBolt(t, path)
-	act(b, "open", 1, State{true, 2})
-	act(b, "unlock", 3, State{false, 3})
+	act(b, "open", 1, State{Locked, 2})
+	act(b, "unlock", 3, State{Unlocked, 3})
 	if _, err := b.Actuate("melt", id(4)); err == nil || errors.Is(err, ErrUnclear) {
 		t.Fatalf("melted: %v", err)
 	}
