@@ -73,7 +73,7 @@ func TestOpenBolt_TornLineNeverHappened(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := openBolt(t, path)
-		if s, err := b.Actuate("lock", id(3)); err != nil || s != (State{true, 2}) {
+		if s, err := b.Actuate("lock", id(3)); err != nil || s != (State{Locked, 2}) {
 			t.Fatalf("cut at %d: %+v, %v", cut, s, err)
 		}
 		b.Close()
@@ -141,11 +141,11 @@ func TestApp_VerifiedCommandsOnly(t *testing.T) {
 			t.Fatalf("%s: %s, %v", method, raw, err)
 		}
 	}
-	call(9, "state", State{true, 0})
-	call(1, "open", State{false, 1})
-	call(1, "open", State{false, 1})
-	call(2, "lock", State{true, 2})
-	call(3, "unlock", State{false, 3})
+	call(9, "state", State{Locked, 0})
+	call(1, "open", State{Unlocked, 1})
+	call(1, "open", State{Unlocked, 1})
+	call(2, "lock", State{Locked, 2})
+	call(3, "unlock", State{Unlocked, 3})
 	for name, c := range map[string]struct {
 		by     *client.Client
 		marker json.RawMessage
@@ -169,7 +169,7 @@ func TestApp_VerifiedCommandsOnly(t *testing.T) {
 			}
 		})
 	}
-	call(9, "state", State{false, 3})
+	call(9, "state", State{Unlocked, 3})
 }
 
 // The app serves exactly the methods of the list.
