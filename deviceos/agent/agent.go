@@ -133,7 +133,7 @@ func (a *Agent) device() key.DeviceID { return a.opts.Home.ID.Device.Public().De
 // build makes all parts; those made before an error are closed by the caller.
 func (a *Agent) build(p *parts) (err error) {
 	home, log := a.opts.Home, a.opts.Logger
-	if p.vault, err = vault.Open(filepath.Join(home.Dir, storeDir), vault.Config{Logger: log.With("subsystem", "vault")}); err != nil {
+	if p.vault, err = vault.Open(filepath.Join(home.Dir, storeDir), vault.Config{}); err != nil {
 		return err
 	}
 	p.clock = clock.New(time.Now, buildTime())

@@ -127,6 +127,7 @@ type request struct {
 	paid   bool // the meter has been asked for a signature's worth of work
 	over   bool // and has refused
 	holder holder
+	head   Head // under which the verdict is reached
 }
 
 // Handle takes a command from a peer (any name that is the same for the same
@@ -135,7 +136,7 @@ type request struct {
 // the connection. ctx bounds the waiting for the ledger; once begun, an
 // actuation is not cut short by it.
 func (g *Gate) Handle(ctx context.Context, peer string, raw []byte) []byte {
-	r := &request{peer: peer, raw: raw, sum: sha256.Sum256(raw), now: g.now()}
+	r := &request{peer: peer, raw: raw, sum: sha256.Sum256(raw), now: g.now(), head: g.cfg.Ledger.Head()}
 	r.id = command.ID(r.sum)
 	known, err := g.inspect(r)
 	if err == nil && known == nil {
@@ -268,9 +269,12 @@ func (g *Gate) update(ctx context.Context) {
 func (g *Gate) authorise(ctx context.Context, r *request) error {
 	b := &r.cmd.Body
 	class, known := g.cfg.Class(b.Endpoint, b.Method)
-	if err := g.freshen(ctx, r, class); err != nil {
+	err := g.freshen(ctx, r, class)
+	r.head = g.cfg.Ledger.Head()
+	if err != nil {
 		return err
 	}
+	r.head = r.holder.head // not a newer one, of which the verdict knows nothing
 	if err := r.holder.permits(g.id, b, g.now()); err != nil {
 		return err
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/state"
-	"github.com/hybridos-net/hybridos/chain/store/kvtest"
 	"github.com/hybridos-net/hybridos/chain/tx"
 	"github.com/hybridos-net/hybridos/deviceos/gate"
+	"github.com/hybridos-net/hybridos/deviceos/vault/vaulttest"
 )
 
 func TestHandle_OwnerAndGuest(t *testing.T) {
@@ -717,7 +717,7 @@ func TestHandle_ConcurrentChain(t *testing.T) {
 func TestHandle_PowerCut(t *testing.T) {
 	for seed := range uint64(8) {
 		for _, when := range []string{"between intent and actuation", "between actuation and receipt", "after the receipt"} {
-			disk := kvtest.New()
+			disk := vaulttest.New()
 			w := unowned(t, gate.Limits{})
 			w.vault.Close()
 			w.fs = disk
@@ -729,7 +729,7 @@ func TestHandle_PowerCut(t *testing.T) {
 			if err := w.gate.Arm(own); err != nil {
 				t.Fatal(err)
 			}
-			var crashed *kvtest.Disk
+			var crashed *vaulttest.Disk
 			done := 0
 			w.bolt.do = func(context.Context, gate.Order) ([]byte, error) {
 				if when == "between intent and actuation" {
@@ -771,7 +771,7 @@ func TestHandle_PowerCut(t *testing.T) {
 }
 
 func TestHandle_FullDisk(t *testing.T) {
-	disk := kvtest.New()
+	disk := vaulttest.New()
 	w := unowned(t, gate.Limits{})
 	w.vault.Close()
 	w.fs = disk
@@ -785,7 +785,7 @@ func TestHandle_FullDisk(t *testing.T) {
 	}
 	w.ok(w.sign(w.body(), w.owner))
 	lost := w.sign(w.body(), w.owner)
-	w.bolt.do = func(context.Context, gate.Order) ([]byte, error) { disk.Fill(""); return nil, nil }
+	w.bolt.do = func(context.Context, gate.Order) ([]byte, error) { disk.Fill(0); return nil, nil }
 	if r := w.send(lost); r.Body.Status != command.Unknown || r.Body.Code != command.Internal || r.Body.Counter != 0 {
 		t.Fatalf("receipt not stored: %s %s", r.Body.Status, r.Body.Code)
 	}

@@ -24,7 +24,7 @@ func (g *Gate) run(ctx context.Context, r *request) []byte {
 	}
 	status, code, result := g.actuate(ctx, r)
 	raw, err := g.journal.finish(e, func(counter uint64, prev []byte) *command.Receipt {
-		b := g.receipt(r.id, e.epoch, status, code)
+		b := g.receipt(r.id, e.epoch, r.head, status, code)
 		b.Counter, b.Prev, b.Result = counter, prev, result
 		return g.sign(b)
 	})
@@ -32,7 +32,7 @@ func (g *Gate) run(ctx context.Context, r *request) []byte {
 		// It was done, but a restart will find an intent without a result: the
 		// answer now must not be one that the device later takes back.
 		g.cfg.Logger.Error("receipt lost", "command", r.id, "error", err)
-		return g.sign(g.receipt(r.id, e.epoch, command.Unknown, command.Internal)).Bytes()
+		return g.sign(g.receipt(r.id, e.epoch, r.head, command.Unknown, command.Internal)).Bytes()
 	}
 	g.cfg.Logger.Info("command", "command", r.id, "endpoint", r.cmd.Body.Endpoint, "method", r.cmd.Body.Method,
 		"principal", r.cmd.Body.Principal, "status", status, "code", code)
@@ -75,7 +75,7 @@ func (g *Gate) repeat(ctx context.Context, r *request, e *entry) []byte {
 		return nil // nobody waits
 	default:
 		g.cfg.Logger.Error("receipt cannot be read", "command", e.id, "error", err)
-		return g.sign(g.receipt(e.id, e.epoch, command.Unknown, command.Internal)).Bytes()
+		return g.sign(g.receipt(e.id, e.epoch, r.head, command.Unknown, command.Internal)).Bytes()
 	}
 }
 
@@ -85,7 +85,7 @@ func (g *Gate) recover() error {
 	for _, e := range g.journal.open() {
 		g.cfg.Logger.Warn("command was interrupted", "command", e.id)
 		_, err := g.journal.finish(e, func(counter uint64, prev []byte) *command.Receipt {
-			b := g.receipt(e.id, e.epoch, command.Unknown, command.Interrupted)
+			b := g.receipt(e.id, e.epoch, g.cfg.Ledger.Head(), command.Unknown, command.Interrupted)
 			b.Counter, b.Prev = counter, prev
 			return g.sign(b)
 		})
@@ -112,7 +112,7 @@ func (g *Gate) refusal(r *request, err error) []byte {
 	if own, ok := g.rights.owner(); ok {
 		epoch = own.Epoch
 	}
-	return g.sign(g.receipt(r.id, epoch, statusOf(code), code)).Bytes()
+	return g.sign(g.receipt(r.id, epoch, r.head, statusOf(code), code)).Bytes()
 }
 
 // statusOf tells refusals that time may heal from those that stand.
@@ -125,8 +125,7 @@ func statusOf(c command.Code) command.Status {
 	}
 }
 
-func (g *Gate) receipt(id command.ID, epoch uint64, s command.Status, c command.Code) command.ReceiptBody {
-	head := g.cfg.Ledger.Head()
+func (g *Gate) receipt(id command.ID, epoch uint64, head Head, s command.Status, c command.Code) command.ReceiptBody {
 	return command.ReceiptBody{
 		Command: id, Device: g.id, Epoch: epoch, Status: s, Code: c,
 		Height: head.Height, HeadHash: head.Hash, Time: uint64(g.now().UnixMilli()),

@@ -16,12 +16,12 @@ import (
 	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/state"
-	"github.com/hybridos-net/hybridos/chain/store/kv"
 	"github.com/hybridos-net/hybridos/chain/tx"
 	"github.com/hybridos-net/hybridos/deviceos/clock"
 	"github.com/hybridos-net/hybridos/deviceos/gate"
 	"github.com/hybridos-net/hybridos/deviceos/peripheral"
 	"github.com/hybridos-net/hybridos/deviceos/vault"
+	"github.com/hybridos-net/hybridos/deviceos/vault/vaulttest"
 )
 
 var start = time.Date(2026, 6, 1, 9, 0, 0, 0, time.UTC)
@@ -141,7 +141,7 @@ type world struct {
 	chain  codec.ChainDigest
 	ledger *ledger
 	bolt   *bolt
-	fs     kv.FS
+	fs     vault.FS
 	dir    string
 	vault  *vault.Vault
 	gate   *gate.Gate
@@ -202,7 +202,7 @@ func unowned(t testing.TB, limits gate.Limits) *world {
 	l(&limits.Strangers)
 	l(&limits.Lookups)
 	w := &world{
-		t: t, bolt: new(bolt), limits: limits, fs: kv.NewMemFS(), dir: "device", now: start, seq: make(map[key.AccountID]uint64),
+		t: t, bolt: new(bolt), limits: limits, fs: vaulttest.New(), dir: "device", now: start, seq: make(map[key.AccountID]uint64),
 		device: newKey(1), owner: newKey(2), guest: newKey(3), vendor: newKey(4), stranger: newKey(5),
 		ledger: &ledger{present: make(tree)},
 	}

@@ -1,10 +1,6 @@
 package vault
 
-import (
-	"errors"
-
-	"github.com/hybridos-net/hybridos/chain/store/kv"
-)
+import "fmt"
 
 // Write is one change: a new value, or a removal if Value is nil.
 type Write struct {
@@ -17,6 +13,7 @@ type Write struct {
 type Pending struct {
 	vault  *Vault
 	writes []Write
+	size   int
 	err    error
 	// turn gets true when the writes are done (err is set), false when this
 	// waiter is to write the next group.
@@ -31,6 +28,10 @@ func (v *Vault) Commit(writes ...Write) error { return v.Queue(writes...).Wait()
 // outside it. The slices must not be changed until Wait returns.
 func (v *Vault) Queue(writes ...Write) *Pending {
 	p := &Pending{vault: v, writes: writes, turn: make(chan bool, 1)}
+	if p.size, p.err = sizeOf(v.dir, writes); p.err != nil {
+		p.turn <- true
+		return p
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.queue = append(v.queue, p)
@@ -50,8 +51,7 @@ func (p *Pending) Wait() error {
 	}
 	v := p.vault
 	v.mu.Lock()
-	group := v.queue
-	v.queue = nil
+	group := v.take()
 	v.mu.Unlock()
 	err := v.write(group)
 	for _, member := range group {
@@ -70,20 +70,61 @@ func (p *Pending) Wait() error {
 	return err
 }
 
+// write makes one group last. The first error stops the store: what is on disk
+// is then a prefix of what was queued, and it must stay one.
 func (v *Vault) write(group []*Pending) error {
-	batch := v.db.NewBatch()
-	for _, p := range group {
-		for _, w := range p.writes {
-			var err error
-			if w.Value == nil {
-				err = batch.Delete(w.Key)
-			} else {
-				err = batch.Set(w.Key, w.Value)
-			}
-			if err != nil {
-				return errors.Join(err, batch.Close())
-			}
-		}
+	v.mu.Lock()
+	err := v.err
+	if v.closed {
+		err = &Error{Kind: Closed, Dir: v.dir, Detail: "the store is closed"}
 	}
-	return batch.Commit(kv.Sync)
+	v.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	var writes []Write
+	size := 0
+	for _, p := range group {
+		writes = append(writes, p.writes...)
+		size += p.size
+	}
+	if size == 0 {
+		return nil
+	}
+	if err = v.log.append(writes); err != nil {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.err = err
+		close(v.failed)
+	}
+	return err
+}
+
+// take cuts off as much of the queue as fits in a group. The caller holds mu.
+func (v *Vault) take() []*Pending {
+	n, size := 0, 0
+	for ; n < len(v.queue) && (n == 0 || size+v.queue[n].size <= maxGroup); n++ {
+		size += v.queue[n].size
+	}
+	group := v.queue[:n:n]
+	v.queue = v.queue[n:]
+	if len(v.queue) == 0 {
+		v.queue = nil
+	}
+	return group
+}
+
+// sizeOf checks writes against their caps and adds up their bytes.
+func sizeOf(dir string, writes []Write) (int, error) {
+	size := 0
+	for _, w := range writes {
+		if len(w.Key) == 0 || len(w.Key) > maxKey || len(w.Value) > maxValue {
+			return 0, &Error{Kind: BadWrite, Dir: dir, Detail: fmt.Sprintf("key of %d and value of %d bytes", len(w.Key), len(w.Value))}
+		}
+		size += writeHead + len(w.Key) + len(w.Value)
+	}
+	if size > maxGroup {
+		return 0, &Error{Kind: BadWrite, Dir: dir, Detail: fmt.Sprintf("%d bytes in one commit", size)}
+	}
+	return size, nil
 }

@@ -12,16 +12,7 @@
 package vault
 
 import (
-	"fmt"
-	"log/slog"
 	"sync"
-
-	"github.com/hybridos-net/hybridos/chain/store/kv"
-)
-
-const (
-	layoutName    = "hybridos/device"
-	layoutVersion = 1
 )
 
 // Family is the first byte of a record's key. Bytes are append-only.
@@ -52,64 +43,98 @@ func (f Family) Key(rest ...byte) []byte { return append([]byte{byte(f)}, rest..
 // Config configures Open. The zero value is usable.
 type Config struct {
 	// FS is nil for the operating system's file system.
-	FS kv.FS
-	// Logger is nil for none.
-	Logger *slog.Logger
+	FS FS
 }
 
 // Vault is the open store; safe for concurrent use.
 type Vault struct {
-	db *kv.DB
+	dir    string
+	log    *log
+	failed chan struct{}
 
 	mu      sync.Mutex
 	queue   []*Pending
-	writing bool // somebody is writing a group
+	writing bool  // somebody is writing a group
+	err     error // what stopped the store
+	closed  bool
 }
 
-// Open opens or creates the store in dir; errors are those of kv.Open.
+// Open opens or creates the store in dir. Errors are *Error.
 func Open(dir string, cfg Config) (*Vault, error) {
-	db, err := kv.Open(dir, kv.Options{
-		FS: cfg.FS, Logger: cfg.Logger, Layout: layoutName, LayoutVersion: layoutVersion,
-		CacheBytes: cacheBytes, MemTableBytes: kv.MinMemTableBytes, OpenFiles: openFiles,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open the device's store: %w", err)
+	if cfg.FS == nil {
+		cfg.FS = disk{}
 	}
-	return &Vault{db: db}, nil
+	l, err := openLog(cfg.FS, dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Vault{dir: dir, log: l, failed: make(chan struct{})}, nil
 }
 
 // Get reads a record; nil if there is none.
-func (v *Vault) Get(k []byte) ([]byte, error) { return v.db.Get(k) }
+func (v *Vault) Get(k []byte) ([]byte, error) {
+	if err := v.usable(); err != nil {
+		return nil, err
+	}
+	return v.log.get(string(k))
+}
 
-// Each calls f with every record of a family in key order until f fails. Key
-// and value are valid only during the call; the family's byte is cut off.
-func (v *Vault) Each(family Family, f func(rest, value []byte) error) (err error) {
-	it, err := v.db.NewIterator([]byte{byte(family)}, []byte{byte(family) + 1}, kv.Forward)
-	if err != nil {
+// Each calls f with every record of a family in key order until f fails; the
+// family's byte is cut off. Records that change meanwhile may be seen either
+// way.
+func (v *Vault) Each(family Family, f func(rest, value []byte) error) error {
+	if err := v.usable(); err != nil {
 		return err
 	}
-	defer func() {
-		if cerr := it.Close(); err == nil {
-			err = cerr
+	for _, k := range v.log.keys(byte(family)) {
+		value, err := v.log.get(k)
+		if err != nil {
+			return err
 		}
-	}()
-	for ; it.Valid(); it.Next() {
-		if err := f(it.Key()[1:], it.Value()); err != nil {
+		if value == nil {
+			continue
+		}
+		if err := f([]byte(k[1:]), value); err != nil {
 			return err
 		}
 	}
-	return it.Error()
+	return nil
+}
+
+func (v *Vault) usable() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed {
+		return &Error{Kind: Closed, Dir: v.dir, Detail: "the store is closed"}
+	}
+	return nil
 }
 
 // Failed is closed when the disk has failed or is full; the process should end
 // with Err, since nothing more will be written.
-func (v *Vault) Failed() <-chan struct{} { return v.db.Failed() }
+func (v *Vault) Failed() <-chan struct{} { return v.failed }
 
 // Err is what stopped the store, or nil.
-func (v *Vault) Err() error { return v.db.Err() }
+func (v *Vault) Err() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.err
+}
 
-// Close waits for what is under way and releases the directory.
-func (v *Vault) Close() error { return v.db.Close() }
+// Close releases the directory; call it when no Commit is under way. A second
+// call does nothing.
+func (v *Vault) Close() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.closed {
+		return nil
+	}
+	v.closed = true
+	if err := v.log.close(); err != nil {
+		return fault(v.dir, "close", err)
+	}
+	return nil
+}
 
 // Blob is one record with the methods that chain/light's store asks for.
 type Blob struct {

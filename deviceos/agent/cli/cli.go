@@ -20,7 +20,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hybridos-net/hybridos/chain/store/kv"
 	"github.com/hybridos-net/hybridos/deviceos/agent"
 	"github.com/hybridos-net/hybridos/deviceos/vault"
 )
@@ -216,7 +215,7 @@ func (a *app) logger(w io.Writer, level string) (*slog.Logger, error) {
 
 // Hint says what to do about an error of Command.
 func Hint(err error) string {
-	var store *kv.Error
+	var store *vault.Error
 	switch {
 	case errors.Is(err, errNoHomeFlag):
 		return "hos-agent --home DIR, or set HOS_AGENT_HOME"

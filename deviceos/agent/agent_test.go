@@ -1,0 +1,253 @@
+package agent_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hybridos-net/hybridos/chain/command"
+	"github.com/hybridos-net/hybridos/chain/tx"
+	"github.com/hybridos-net/hybridos/deviceos/agent"
+	"github.com/hybridos-net/hybridos/deviceos/peripheral/lock"
+	"github.com/hybridos-net/hybridos/p2p/link"
+)
+
+// The journey of one device with the real programs: pair, open, lend, revoke,
+// restart.
+func TestAgent_Journey(t *testing.T) {
+	d := newDevice(t)
+	log := filepath.Join(filepath.Dir(d.home), "actuations.jsonl")
+	start(t, "hos-lock", "--bus", d.bus, "--log", log)
+	d.want(d.command("open", nil), command.Rejected, command.Unowned)
+	d.pair()
+	first := d.command("open", nil)
+	opened := d.want(first, command.Executed, command.OK)
+	count := func(want int) {
+		t.Helper()
+		raw, err := os.ReadFile(log)
+		if err != nil || bytes.Count(raw, []byte("\n")) != want {
+			t.Fatalf("actuation log: %v\n%s", err, raw)
+		}
+	}
+	count(1)
+	if again := d.send(first); !bytes.Equal(again.Bytes(), opened.Bytes()) {
+		t.Fatal("another receipt for the same bytes")
+	}
+	grant := d.execute(&tx.CreateGrant{
+		Grantee: d.guest.Public(), NotBefore: 1, NotAfter: uint64(time.Now().Unix()) + 3600,
+		Targets: []tx.Target{{Device: d.info.Device, Epoch: 1, Endpoint: "lock", Methods: []string{"lock", "state"}}},
+	})
+	d.want(d.command("lock", &grant), command.Executed, command.OK)
+	d.want(d.command("open", &grant), command.Rejected, command.NotGranted)
+	var state lock.State
+	r := d.want(d.command("state", &grant), command.Executed, command.OK)
+	if json.Unmarshal(r.Body.Result, &state) != nil || state != (lock.State{Position: lock.Locked, Count: 2}) {
+		t.Fatalf("state: %s", r.Body.Result)
+	}
+	count(2)
+
+	// The agent is killed and started again with nothing lost.
+	d.agent.kill()
+	d.run()
+	if again := d.send(first); !bytes.Equal(again.Bytes(), opened.Bytes()) {
+		t.Fatal("another receipt after the restart")
+	}
+	d.want(d.command("lock", &grant), command.Executed, command.OK)
+	d.execute(&tx.RevokeGrant{Grant: grant})
+	for { // until the checkpoint has come by gossip
+		r := d.send(d.command("lock", &grant))
+		if r.Body.Height >= d.seen {
+			if r.Body.Code != command.GrantRevoked {
+				t.Fatalf("got %s %s at height %d", r.Body.Status, r.Body.Code, r.Body.Height)
+			}
+			break
+		}
+	}
+	d.want(d.command("open", nil), command.Executed, command.OK)
+	d.status(t)
+	d.agent.stop(t)
+	if _, err := agent.ReadRun(d.home); !errors.Is(err, agent.ErrNotRunning) {
+		t.Fatalf("run.json is left: %v", err)
+	}
+}
+
+func (d *device) status(t *testing.T) {
+	t.Helper()
+	out, stderr, err := runAgent(t, "status", "--home", d.home, "--json")
+	var s agent.Status
+	if err != nil || json.Unmarshal(out, &s) != nil {
+		t.Fatalf("status: %v\n%s", err, stderr)
+	}
+	if !s.Running || s.Owner == nil || *s.Owner != d.owner.Public().AccountID() || s.Epoch != 1 || s.Receipts == 0 || s.Height == 0 {
+		t.Fatalf("status: %s", out)
+	}
+}
+
+// bolt is the real bolt with a hold on it: hardware that is slow at a known
+// moment.
+type bolt struct {
+	*lock.Bolt
+	before, after func() error
+}
+
+func (b *bolt) Actuate(method string, id command.ID) (lock.State, error) {
+	if err := b.before(); err != nil {
+		return b.State(), err
+	}
+	s, err := b.Bolt.Actuate(method, id)
+	if err == nil {
+		err = b.after()
+	}
+	return s, err
+}
+
+// kill -9 of the agent at the two moments that matter: never two actuations,
+// and whoever asks again is told the truth.
+func TestAgent_KilledWhileActing(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		before bool
+		moves  uint64
+	}{{"between intent and actuation", true, 0}, {"between actuation and receipt", false, 1}} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDevice(t)
+			real, err := lock.OpenBolt(filepath.Join(filepath.Dir(d.home), "log"), time.Now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer real.Close()
+			reached, killed := make(chan struct{}), make(chan struct{})
+			hold := func() error {
+				close(reached)
+				<-killed
+				return errors.New("the power went")
+			}
+			pass := func() error { return nil }
+			hw := &bolt{Bolt: real, before: pass, after: pass}
+			if c.before {
+				hw.before = hold
+			} else {
+				hw.after = hold
+			}
+			serve(t, d.bus, hw)
+			d.pair()
+			raw := d.command("open", nil)
+			lost := make(chan error, 1)
+			go func() {
+				_, err := d.link.Send(context.Background(), raw)
+				lost <- err
+			}()
+			<-reached
+			d.agent.kill()
+			if err := <-lost; !errors.Is(err, link.ErrNoAnswer) {
+				t.Fatalf("the sender heard: %v", err)
+			}
+			if n := real.State().Count; n != c.moves {
+				t.Fatalf("%d actuations", n)
+			}
+			hw.before, hw.after = pass, pass
+			close(killed)
+			d.run()
+			told := d.want(raw, command.Unknown, command.Interrupted)
+			if again := d.send(raw); !bytes.Equal(again.Bytes(), told.Bytes()) {
+				t.Fatal("the device changed its mind")
+			}
+			if n := real.State().Count; n != c.moves {
+				t.Fatalf("%d actuations after the retry", n)
+			}
+			next := d.want(d.command("open", nil), command.Executed, command.OK)
+			hash := told.Hash()
+			if next.Body.Counter != told.Body.Counter+1 || !bytes.Equal(next.Body.Prev, hash[:]) || real.State().Count != c.moves+1 {
+				t.Fatalf("after it: %+v, %d actuations", next.Body, real.State().Count)
+			}
+		})
+	}
+}
+
+// serve runs the lock app in the test's process.
+func serve(t *testing.T, bus string, hw lock.Actuator) {
+	t.Helper()
+	ready := make(chan struct{})
+	app, err := lock.New(lock.Config{Bus: bus, Actuator: hw, Ready: func() { close(ready) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- app.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("lock app: %v", err)
+		}
+	})
+	select {
+	case <-ready:
+	case <-time.After(patience):
+		t.Fatal("the lock app is not ready")
+	}
+}
+
+// What a device can afford.
+func TestAgent_SizeAndMemory(t *testing.T) {
+	info, err := os.Stat(filepath.Join(bin, "hos-agent"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() > 24_000_000 {
+		t.Errorf("hos-agent has %d bytes", info.Size())
+	}
+	d := newDevice(t)
+	start(t, "hos-lock", "--bus", d.bus, "--log", filepath.Join(filepath.Dir(d.home), "log"))
+	d.pair()
+	for range 50 {
+		d.want(d.command("open", nil), command.Executed, command.OK)
+	}
+	raw, err := os.ReadFile("/proc/" + strconv.Itoa(d.agent.cmd.Process.Pid) + "/status")
+	if err != nil {
+		t.Skip("no /proc on this system")
+	}
+	_, rest, _ := strings.Cut(string(raw), "VmRSS:")
+	kib, err := strconv.Atoi(strings.Fields(rest)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("hos-agent: %d bytes, RSS %d KiB after 50 commands", info.Size(), kib)
+	if kib > 32_000_000/1024 {
+		t.Errorf("RSS is %d KiB", kib)
+	}
+}
+
+// A device links the slim mesh and no more.
+func TestDeps(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "../cmd/hos-agent").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	deps := strings.Fields(string(out))
+	if len(deps) < 100 {
+		t.Fatalf("only %d packages listed", len(deps))
+	}
+	for _, d := range deps {
+		for _, bad := range []string{
+			"github.com/pion/", "quic-go", "webtransport", "go.uber.org/fx", "go.uber.org/dig", "cosmos/iavl",
+			"cometbft/cometbft/node", "cometbft/cometbft/types", "google.golang.org/grpc", "hybridos/chain/store",
+			"github.com/cockroachdb/pebble", "hybridos/node", "hybridos/wallet", "hybridos/mqttbridge",
+		} {
+			if strings.Contains(d, bad) {
+				t.Errorf("links %s", d)
+			}
+		}
+		if d == "github.com/libp2p/go-libp2p" {
+			t.Errorf("links the root package %s", d)
+		}
+	}
+}
