@@ -16,11 +16,9 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cometbft/cometbft/config"
-	"github.com/cometbft/cometbft/libs/log"
 	"github.com/cometbft/cometbft/node"
 	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/privval"
@@ -60,13 +58,13 @@ type Engine struct {
 	cfg    Config
 	comet  *node.Node
 	env    *core.Environment
-	stores *cometdb.Provider
+	stores *stores
 	log    *slog.Logger
 	addr   string
 	sub    types.Subscription
 	pubKey []byte
 
-	stopping atomic.Bool
+	seen seen // what CometBFT tells in its log only
 
 	mu      sync.Mutex
 	waiting map[types.TxKey]*waiter
@@ -76,6 +74,10 @@ type Engine struct {
 	heads   chan int64
 	step    chan struct{}
 }
+
+// ErrHalted: consensus stopped by itself, because this node's state differs from
+// the network's or its disk failed; the cause is wrapped behind it.
+var ErrHalted = errors.New("consensus stopped")
 
 // subscriber names us on CometBFT's event bus.
 const subscriber = "hosd"
@@ -105,7 +107,7 @@ func Start(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		cfg: cfg, log: cfg.Logger.With("part", "engine"), stores: cometdb.NewProvider(cfg.Logger),
+		cfg: cfg, log: cfg.Logger.With("part", "engine"), stores: &stores{Provider: cometdb.NewProvider(cfg.Logger)},
 		addr: string(nodeKey.ID()) + "@" + listen, pubKey: signer.Key.PubKey.Bytes(),
 		waiting: make(map[types.TxKey]*waiter), recent: make(map[types.TxKey]Outcome), heads: make(chan int64, 1),
 		step: make(chan struct{}),
@@ -132,7 +134,7 @@ func (e *Engine) build(ctx context.Context, settings *config.Config, signer *pri
 		func() (*types.GenesisDoc, error) { return genesisDoc(e.cfg.Genesis) },
 		e.stores.Open,
 		node.DefaultMetricsProvider(settings.Instrumentation),
-		logger{to: e.cfg.Logger.With("part", "comet"), stopping: &e.stopping},
+		logger{to: e.cfg.Logger.With("part", "comet"), seen: &e.seen},
 	)
 	if err != nil {
 		return fmt.Errorf("open node: %w", err)
@@ -210,7 +212,7 @@ func (e *Engine) follow(ctx context.Context, running *sync.WaitGroup) error {
 			if err := e.cfg.App.Err(); err != nil {
 				return fmt.Errorf("the ledger stopped: %w", err)
 			}
-			return errors.New("consensus stopped: this node's state differs from the network's, or its disk failed; see the log")
+			return fmt.Errorf("%w: %w", ErrHalted, e.seen.failure())
 		case msg := <-e.sub.Out():
 			if b, ok := msg.Data().(types.EventDataNewBlock); ok {
 				e.handle(b)
@@ -246,7 +248,7 @@ func (e *Engine) listen(ctx context.Context) (err error) {
 
 // stop ends CometBFT and closes every store.
 func (e *Engine) stop() error {
-	e.stopping.Store(true)
+	e.seen.stopping.Store(true)
 	var errs []error
 	if e.comet.IsRunning() {
 		errs = append(errs, e.comet.Stop())
@@ -302,33 +304,6 @@ func (e *Engine) keepsStep() bool {
 // Heads tells the height of each new block once the node is in step with the
 // network. It holds one value: a slow reader sees only the newest.
 func (e *Engine) Heads() <-chan int64 { return e.heads }
-
-var _ log.Logger = logger{}
-
-// logger lets CometBFT log into slog.
-type logger struct {
-	to       *slog.Logger
-	stopping *atomic.Bool
-}
-
-func (l logger) Debug(msg string, kv ...any) { l.to.Debug(msg, kv...) }
-
-// Info goes to debug: CometBFT tells there what we tell ourselves.
-func (l logger) Info(msg string, kv ...any) { l.to.Debug(msg, kv...) }
-
-func (l logger) Warn(msg string, kv ...any) { l.to.Warn(msg, kv...) }
-
-// Error goes to debug while we stop: then CometBFT reports each closed
-// connection as an error.
-func (l logger) Error(msg string, kv ...any) {
-	if l.stopping.Load() {
-		l.to.Debug(msg, kv...)
-		return
-	}
-	l.to.Error(msg, kv...)
-}
-
-func (l logger) With(kv ...any) log.Logger { return logger{l.to.With(kv...), l.stopping} }
 
 // storeDir is where CometBFT's stores stand in its directory.
 const storeDir = "stores"

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -128,15 +127,23 @@ func TestFreePort(t *testing.T) {
 
 func TestLogger(t *testing.T) {
 	var out bytes.Buffer
-	var stopping atomic.Bool
-	l := logger{slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelInfo})), &stopping}.With("module", "x")
+	var s seen
+	l := logger{slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelInfo})), &s}.With("module", "x")
 	l.Debug("hidden")
 	l.Info("hidden")
 	l.Warn("shown", "a", 1)
 	l.Error("shown")
-	stopping.Store(true)
+	if s.failure() == nil {
+		t.Error("no text before a failure")
+	}
+	l.Error(consensusFailure, "err", syscall.ENOSPC, "stack", "hidden")
+	l.Error(consensusFailure, "err", "second", "stack", "hidden")
+	s.stopping.Store(true)
 	l.Error("hidden")
 	if text := out.String(); strings.Contains(text, "hidden") || strings.Count(text, "shown") != 2 || strings.Count(text, "module=x") != 2 {
 		t.Errorf("log:\n%s", text)
+	}
+	if !errors.Is(s.failure(), syscall.ENOSPC) {
+		t.Errorf("cause %v", s.failure())
 	}
 }
