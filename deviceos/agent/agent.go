@@ -170,13 +170,13 @@ func (a *Agent) buildMesh(p *parts) (err error) {
 	p.server, err = link.New(link.Config{
 		Host: p.host, Logger: log.With("subsystem", "link"),
 		Handler: func(ctx context.Context, from peer.ID, raw []byte) []byte {
-			return p.gate.Handle(ctx, string(from), raw)
+			return p.gate.Handle(ctx, from.String(), raw)
 		},
 	})
 	if err != nil {
 		return err
 	}
-	if p.mesh, err = mesh.New(mesh.Config{Host: p.host, Logger: log.With("subsystem", "mesh")}); err != nil {
+	if p.mesh, err = mesh.New(mesh.Config{Host: p.host}); err != nil {
 		return err
 	}
 	p.pairer = &pairer{

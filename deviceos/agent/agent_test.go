@@ -13,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/command"
+	"github.com/hybridos-net/hybridos/chain/light"
+	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/chain/tx"
 	"github.com/hybridos-net/hybridos/deviceos/agent"
 	"github.com/hybridos-net/hybridos/deviceos/peripheral/lock"
@@ -169,6 +172,69 @@ func TestAgent_KilledWhileActing(t *testing.T) {
 				t.Fatalf("after it: %+v, %d actuations", next.Body, real.State().Count)
 			}
 		})
+	}
+}
+
+// All four validators sign a header in which the device belongs to a thief, and
+// a node lies about records: neither moves the bolt, nor the device's owner.
+func TestAgent_LyingValidatorsAndNodes(t *testing.T) {
+	d := newDevice(t)
+	real, err := lock.OpenBolt(filepath.Join(filepath.Dir(d.home), "log"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer real.Close()
+	serve(t, d.bus, real)
+	d.pair()
+	d.want(d.command("open", nil), command.Executed, command.OK)
+
+	lies := map[string]func(p light.Proof) light.Proof{
+		"another value":   func(p light.Proof) light.Proof { p.Value = append([]byte{1}, p.Value...); return p },
+		"absence":         func(p light.Proof) light.Proof { p.Value = nil; return p },
+		"another key":     func(p light.Proof) light.Proof { p.Key = append([]byte{1}, p.Key...); return p },
+		"another version": func(p light.Proof) light.Proof { p.Height--; return p },
+		"no proof":        func(p light.Proof) light.Proof { p.Proof = nil; return p },
+	}
+	for name, lie := range lies {
+		d.node.lie.Store(&lie)
+		d.node.seal(t)
+		d.await(uint64(d.node.Height()))
+		r := d.send(d.command("open", nil))
+		if r.Body.Status != command.Deferred || r.Body.Code != command.Stale {
+			t.Fatalf("node tells %s: %s %s", name, r.Body.Status, r.Body.Code)
+		}
+	}
+	d.node.lie.Store(nil)
+	d.want(d.command("open", nil), command.Executed, command.OK)
+
+	thief := newKey(t)
+	id := thief.Public().AccountID()
+	record, err := state.GetDevice(d.node, d.info.Device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record.Owner, record.Epoch = &id, 2
+	d.node.Set(state.DeviceKey(d.info.Device), codec.MustMarshal(record))
+	d.node.Set(state.AccountKey(id), codec.MustMarshal(state.Account{Root: thief.Public(), KeySet: state.RootKeySet(thief.Public())}))
+	d.node.seal(t)
+	d.await(uint64(d.node.Height()))
+	owner := d.owner
+	d.want(d.command("open", nil), command.Rejected, command.Untrusted)
+	d.owner = thief
+	d.want(d.command("open", nil), command.Rejected, command.Untrusted)
+	d.owner, d.epoch = thief, 2
+	d.want(d.command("open", nil), command.Rejected, command.Untrusted)
+	d.owner, d.epoch = owner, 1
+	if n := real.State().Count; n != 2 {
+		t.Fatalf("%d actuations", n)
+	}
+	d.status(t)
+}
+
+// await asks until the device has heard of a height.
+func (d *device) await(height uint64) {
+	d.t.Helper()
+	for d.send(d.command("melt", nil)).Body.Height < height {
 	}
 }
 

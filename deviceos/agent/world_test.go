@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -70,6 +71,7 @@ type node struct {
 	*lighttest.Chain
 	host  *host.Host
 	topic *mesh.Topic
+	lie   atomic.Pointer[func(light.Proof) light.Proof] // nil: the truth
 }
 
 // Submit is not what devices ask for.
@@ -116,7 +118,11 @@ func (n *node) LightBlock(ctx context.Context, height int64) ([]byte, error) {
 
 // Prove serves a proof.
 func (n *node) Prove(ctx context.Context, k []byte, height int64) (light.Proof, error) {
-	return n.Chain.Prove(ctx, k, height)
+	p, err := n.Chain.Prove(ctx, k, height)
+	if lie := n.lie.Load(); lie != nil {
+		p = (*lie)(p)
+	}
+	return p, err
 }
 
 // commit executes a transaction, seals it in blocks and gossips the newest
@@ -153,7 +159,7 @@ type device struct {
 
 	vendor, owner, guest *key.Private
 	sequence             uint64
-	nonce                uint64
+	nonce, epoch         uint64
 	seen                 uint64
 }
 
@@ -240,7 +246,7 @@ func runAgent(t *testing.T, args ...string) ([]byte, string, error) {
 // newDevice makes a device that its vendor has registered; agent and bus run.
 func newDevice(t *testing.T) *device {
 	t.Helper()
-	d := &device{t: t, vendor: newKey(t), owner: newKey(t), guest: newKey(t)}
+	d := &device{t: t, vendor: newKey(t), owner: newKey(t), guest: newKey(t), epoch: 1}
 	d.node = startNode(t, d.vendor)
 	dir, err := os.MkdirTemp("", "hosdev")
 	if err != nil {
@@ -359,7 +365,7 @@ func (d *device) command(method string, grant *tx.ID) []byte {
 	d.nonce++
 	now := uint64(time.Now().UnixMilli())
 	c, err := command.New(command.Body{
-		Chain: command.Prefix(d.node.Doc.Chain()), Device: d.info.Device, Endpoint: "lock", Epoch: 1,
+		Chain: command.Prefix(d.node.Doc.Chain()), Device: d.info.Device, Endpoint: "lock", Epoch: d.epoch,
 		Principal: by.Public().AccountID(), Key: by.Public().ID(), Grant: grant, Salt: 1, Nonce: d.nonce,
 		IssuedAt: now, Expires: now + 60_000, Method: method, Seen: d.seen,
 	})

@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -227,7 +228,7 @@ func Hint(err error) string {
 		return "start it with: hos-agent run --home DIR"
 	case errors.As(err, &store) && store.Hint() != "":
 		return store.Hint()
-	case errors.Is(err, syscall.EADDRINUSE):
+	case strings.Contains(err.Error(), syscall.EADDRINUSE.Error()): // the mesh library keeps no cause
 		return "give another address with --listen, port 0 for a free one"
 	case errors.Is(err, fs.ErrNotExist):
 		return "check the path"
