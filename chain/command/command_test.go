@@ -168,7 +168,7 @@ func TestDecode_Refusals(t *testing.T) {
 func TestDecode_EveryByteFlipped(t *testing.T) {
 	good := signed(t, func(b *command.Body) { b.Ext = map[uint64]codec.Raw{200: {0x01}} }).Bytes()
 	for i := range good {
-		for _, mask := range []byte{0x01, 0x10, 0x20, 0x80, 0xff} {
+		for _, mask := range []byte{0x01, 0xa0} {
 			bad := bytes.Clone(good)
 			bad[i] ^= mask
 			c, err := command.Decode(bad)

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	given := map[string]bool{}
 	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	for name, value := range map[string]string{"rapid.checks": "2000", "rapid.steps": "15"} {
+	for name, value := range map[string]string{"rapid.checks": histories, "rapid.steps": "15"} {
 		if given[name] || testing.Short() {
 			continue
 		}
@@ -241,6 +241,10 @@ func (m *model) check(r *rapid.T) {
 			r.Fatalf("device is %+v, model epoch %d", rec, d.epoch)
 		}
 	}
+}
+
+// audit shows every grant to a verifier.
+func (m *model) audit(r *rapid.T) {
 	for _, g := range m.grants {
 		rec := must(state.GetGrant(m.w.Tree, g.id))
 		pin := state.Pin{Account: g.issuer.root.Public().AccountID(), Keys: must(state.GetAccount(m.w.Tree, g.issuer.root.Public().AccountID())).KeySet}
@@ -264,7 +268,7 @@ func TestModel(t *testing.T) {
 		r.Repeat(map[string]func(*rapid.T){
 			"":         m.check,
 			"register": m.register, "claim": m.claim, "transfer": m.transfer, "rotate": m.rotate,
-			"grant": m.grant, "revoke": m.revoke, "replay": m.replay, "steal": m.steal, "wake": m.wake,
+			"grant": m.grant, "revoke": m.revoke, "replay": m.replay, "steal": m.steal, "wake": m.wake, "audit": m.audit,
 		})
 	})
 }

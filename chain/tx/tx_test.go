@@ -130,7 +130,7 @@ func TestDecode_EveryByteFlipped(t *testing.T) {
 			x := build(t, k)
 			raw := x.Bytes()
 			for i := range raw {
-				for _, mask := range []byte{0x01, 0x20, 0x80, 0xff} {
+				for _, mask := range []byte{0x01, 0xa0} {
 					bad := bytes.Clone(raw)
 					bad[i] ^= mask
 					y, err := tx.Decode(bad)

@@ -1,0 +1,6 @@
+//go:build !race
+
+package state_test
+
+// histories is how many random histories TestModel runs.
+const histories = "2000"

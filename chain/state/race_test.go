@@ -1,0 +1,6 @@
+//go:build race
+
+package state_test
+
+// histories is small under the race detector: the package has no goroutines.
+const histories = "200"
