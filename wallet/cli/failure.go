@@ -11,6 +11,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/light"
 	"github.com/hybridos-net/hybridos/chain/state"
+	"github.com/hybridos-net/hybridos/chain/tx"
 	"github.com/hybridos-net/hybridos/p2p/pairing"
 	"github.com/hybridos-net/hybridos/sdk"
 	"github.com/hybridos-net/hybridos/wallet/draft"
@@ -61,9 +62,14 @@ type failure struct {
 // Error gives what and why.
 func (f *failure) Error() string {
 	if f.what == "" {
-		return f.err.Error()
+		return f.why()
 	}
-	return f.what + ": " + f.err.Error()
+	return f.what + ": " + f.why()
+}
+
+// why gives the cause without the kind before it, which is for scripts.
+func (f *failure) why() string {
+	return strings.ReplaceAll(f.err.Error(), f.kind+": ", "")
 }
 
 // Unwrap gives the cause.
@@ -175,6 +181,8 @@ var verdicts = []struct {
 	{state.GrantRevoked, exitFailure, "it has ended already; hos grant list"},
 	{state.NotIssuer, exitDenied, "only who gave a grant can end it"},
 
+	{tx.Malformed, exitUsage, "an account keeps at least one admin key; times and names must make sense"},
+
 	{sdk.NoNode, exitUnreachable, "check the network and --node; hos status shows who is asked"},
 	{sdk.BadAddress, exitUsage, "an address looks like /ip4/192.0.2.1/tcp/4001/p2p/12D3Koo…"},
 	{sdk.BadReceipt, exitInvalid, "somebody else answers at the device's address; do not trust this connection"},
@@ -255,7 +263,7 @@ func (a *App) report(err error) int {
 			What string `json:"what"`
 			Why  string `json:"why"`
 			Try  string `json:"try"`
-		}{head("hos.error"), f.exit, f.kind, f.what, clean(f.err.Error()), f.try})
+		}{head("hos.error"), f.exit, f.kind, f.what, clean(f.why()), f.try})
 		if marshalErr == nil {
 			fmt.Fprintln(a.cfg.Err, string(raw))
 			return f.exit

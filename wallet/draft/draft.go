@@ -46,11 +46,16 @@ type Party struct {
 // this wallet signs with one.
 var ErrMoreSigners = errors.New("the account wants more signatures than this wallet's")
 
-// account reads the acting account and checks that one key is enough.
+// account reads the acting account and checks that the party's key may sign
+// for it, and is enough.
 func (l Ledger) account(p Party) (state.Account, error) {
 	a, err := state.GetAccount(l.View, p.Account)
 	if err != nil {
 		return a, err
+	}
+	id := p.Key.Public().ID()
+	if k, ok := a.KeySet.Find(id); !ok || k.Rights&tx.RightAdmin == 0 {
+		return a, &state.Error{Kind: state.WrongSigner, Detail: fmt.Sprintf("%s is no admin key of %s", id, p.Account)}
 	}
 	if a.KeySet.Threshold > 1 {
 		return a, fmt.Errorf("%w: %d", ErrMoreSigners, a.KeySet.Threshold)

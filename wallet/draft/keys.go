@@ -19,11 +19,11 @@ func (l Ledger) RotateKey(p Party, next *key.Private) (*tx.Tx, error) {
 	}
 	old := p.Key.Public()
 	keys := slices.Clone(a.KeySet.Keys)
-	i := slices.IndexFunc(keys, func(k tx.AccountKey) bool { return k.Key.Equal(old) })
-	if i < 0 {
-		return nil, fmt.Errorf("%s: %w", old.ID(), ErrNoKeyOfAccount)
+	for i := range keys {
+		if keys[i].Key.Equal(old) {
+			keys[i].Key = next.Public()
+		}
 	}
-	keys[i].Key = next.Public()
 	t, err := l.rotation(p, a, keys)
 	if err != nil {
 		return nil, err

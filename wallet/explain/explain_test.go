@@ -1,0 +1,104 @@
+package explain
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/hybridos-net/hybridos/chain/codec"
+	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/state/statetest"
+	"github.com/hybridos-net/hybridos/chain/tx"
+)
+
+var (
+	owner  = statetest.Key("owner").Public()
+	guest  = statetest.Key("guest").Public()
+	device = statetest.Key("lock").Public().DeviceID()
+)
+
+// samples has a payload of every kind, and a word that its explanation must
+// hold for each thing that the owner decides on.
+var samples = []struct {
+	payload tx.Payload
+	gives   bool
+	words   []string
+}{
+	{&tx.RegisterDevice{Key: guest, SealKey: [32]byte{9}, Model: "Lock\" 1"}, false, []string{guest.String(), "0900", `"Lock\" 1"`}},
+	{&tx.Claim{Device: device, Epoch: 4, Root: &owner}, false, []string{"front-door", device.String(), "4", owner.String()}},
+	{&tx.Transfer{Device: device, Epoch: 5, To: guest.AccountID(), Root: &guest}, true, []string{"front-door", guest.AccountID().String(), guest.String(), "5"}},
+	{&tx.RotateKeys{Version: 6, Threshold: 1, Keys: []tx.AccountKey{{Key: guest, Rights: tx.RightAdmin}}}, true, []string{guest.String(), "sign for the account", "6", "1 signature"}},
+	{&tx.CreateGrant{Grantee: guest, NotBefore: 1_800_000_000, NotAfter: 1_800_003_600,
+		Targets: []tx.Target{{Device: device, Epoch: 7, Endpoint: "lock", Methods: []string{"open", "state"}}}}, true,
+		[]string{guest.String(), "lock.open, lock.state of front-door", "epoch 7", "2027-01-15 08:00:00 UTC", "2027-01-15 09:00:00 UTC"}},
+	{&tx.RevokeGrant{Grant: tx.ID{0xab}}, false, []string{tx.ID{0xab}.String()}},
+}
+
+func names(id key.DeviceID) string {
+	if id == device {
+		return "front-door"
+	}
+	return ""
+}
+
+func TestTx_SaysEverything(t *testing.T) {
+	said := make(map[tx.Kind]bool)
+	for _, s := range samples {
+		d, err := tx.New(owner.AccountID(), 42, 1_800_000_600, s.payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said[d.Body.Kind] = true
+		sum, err := Tx(d, names)
+		if err != nil {
+			t.Fatalf("%s: %v", d.Body.Kind, err)
+		}
+		if sum.GivesRights != s.gives || sum.Title == "" {
+			t.Errorf("%s: title %q, gives rights %v; want %v", d.Body.Kind, sum.Title, sum.GivesRights, s.gives)
+		}
+		var all strings.Builder
+		for _, l := range sum.Lines {
+			all.WriteString(l.Label + " " + l.Text + "\n")
+		}
+		for _, w := range append(s.words, owner.AccountID().String(), "42", "2027-01-15 08:10:00 UTC") {
+			if !strings.Contains(all.String(), w) {
+				t.Errorf("%s: %q is not said in\n%s", d.Body.Kind, w, all.String())
+			}
+		}
+	}
+	for _, k := range tx.Kinds() {
+		if !said[k] {
+			t.Errorf("no sample of %s: a kind needs words", k)
+		}
+	}
+}
+
+// TestTx_Refuses: what has no words is not signed.
+func TestTx_Refuses(t *testing.T) {
+	d, err := tx.New(owner.AccountID(), 1, 1, &tx.RevokeGrant{Grant: tx.ID{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown, broken := *d, *d
+	unknown.Body.Kind = 999
+	broken.Body.Payload = codec.Raw{0xa0, 0xa0}
+	for _, bad := range []*tx.Tx{&unknown, &broken} {
+		if _, err := Tx(bad, nil); !errors.Is(err, ErrUnknown) {
+			t.Errorf("got %v, want ErrUnknown", err)
+		}
+	}
+}
+
+// TestTx_ShowsTheBytes: what is shown is what is signed, not what a builder put
+// beside it.
+func TestTx_ShowsTheBytes(t *testing.T) {
+	d, err := tx.New(owner.AccountID(), 1, 1, &tx.RevokeGrant{Grant: tx.ID{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Payload = &tx.RevokeGrant{Grant: tx.ID{2}}
+	sum, err := Tx(d, nil)
+	if err != nil || sum.Lines[0].Text != (tx.ID{1}).String() {
+		t.Errorf("shows %+v, %v", sum.Lines, err)
+	}
+}
