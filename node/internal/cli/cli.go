@@ -109,16 +109,16 @@ func advice(err error) string {
 		return "hosd start --home DIR"
 	case errors.Is(err, abci.WrongGenesis):
 		return "put the genesis.json of this home's own ledger back, or use another --home"
+	case errors.As(err, &disk):
+		return disk.Hint()
 	case errors.Is(err, syscall.ENOSPC):
 		return "free space on the disk and start again"
-	case errors.Is(err, engine.ErrHalted):
+	case errors.Is(err, engine.ErrHalted), errors.Is(err, engine.ErrUnfit):
 		return "check the disk and the version of hosd; if both are right, move the data directory away and sync again (keep sign-state.json)"
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "stop the program that uses this address, or choose another (port 0 takes a free one)"
 	case isListen(err):
 		return "choose an address of this machine and a port that you may use"
-	case errors.As(err, &disk):
-		return disk.Hint()
 	case errors.Is(err, fs.ErrPermission) && errors.As(err, &denied):
 		return "check the owner and the permissions of " + denied.Path
 	default:

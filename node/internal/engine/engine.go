@@ -28,6 +28,7 @@ import (
 
 	"github.com/hybridos-net/hybridos/chain/abci"
 	"github.com/hybridos-net/hybridos/chain/genesis"
+	"github.com/hybridos-net/hybridos/chain/store/kv"
 	"github.com/hybridos-net/hybridos/node/cometdb"
 )
 
@@ -74,6 +75,10 @@ type Engine struct {
 	heads   chan int64
 	step    chan struct{}
 }
+
+// ErrUnfit: blocks, state and keys in the home do not belong together, or the
+// blocks are damaged; the cause is wrapped behind it.
+var ErrUnfit = errors.New("the blocks of this home do not fit its state")
 
 // ErrHalted: consensus stopped by itself, because this node's state differs from
 // the network's or its disk failed; the cause is wrapped behind it.
@@ -126,7 +131,7 @@ func Start(ctx context.Context, cfg Config) (*Engine, error) {
 func (e *Engine) build(ctx context.Context, settings *config.Config, signer *privval.FilePV, nodeKey *p2p.NodeKey) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("open %s: %v", e.cfg.Dir, r)
+			err = fmt.Errorf("%w: %v", ErrUnfit, r)
 		}
 	}()
 	e.comet, err = node.NewNodeWithContext(ctx, settings, signer, nodeKey,
@@ -136,10 +141,16 @@ func (e *Engine) build(ctx context.Context, settings *config.Config, signer *pri
 		node.DefaultMetricsProvider(settings.Instrumentation),
 		logger{to: e.cfg.Logger.With("part", "comet"), seen: &e.seen},
 	)
-	if err != nil {
+	switch app := e.cfg.App.Err(); {
+	case err == nil:
+		return nil
+	case app != nil:
+		return fmt.Errorf("replay blocks: %w", app)
+	case errors.Is(err, kv.Locked), errors.Is(err, kv.Full), errors.Is(err, abci.WrongGenesis):
 		return fmt.Errorf("open node: %w", err)
+	default:
+		return fmt.Errorf("%w: %w", ErrUnfit, err)
 	}
-	return nil
 }
 
 func (e *Engine) begin(ctx context.Context) error {
