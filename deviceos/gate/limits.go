@@ -15,8 +15,9 @@ const (
 	// MaxLanes bounds all lanes together.
 	MaxLanes = 1024
 	// MaxAhead is how far ahead of the device's time a command may have been
-	// issued: a device without a clock knows the time by heartbeats 10 s apart.
-	MaxAhead = 15 * time.Second
+	// issued: a device without a clock knows the time by headers, and the time in
+	// the newest one may be 20 s in the past (docs/spec/abci.md).
+	MaxAhead = 25 * time.Second
 	// keep is how long a receipt outlives its command, where there is room.
 	keep = 10 * time.Minute
 	// pruneBatch is how many old records one commit removes at most, so that no

@@ -42,6 +42,27 @@ var _ vault.FS = (*Disk)(nil)
 // content is what a file holds now, and what of it is safe.
 type content struct {
 	now, safe []byte
+	from, to  int // where they differ
+}
+
+func (c *content) touch(from, to int) {
+	if c.to == 0 {
+		c.from = from
+	}
+	c.from, c.to = min(c.from, from), max(c.to, to)
+}
+
+func (c *content) sync() {
+	if len(c.safe) > len(c.now) {
+		c.safe = c.safe[:len(c.now)]
+	}
+	if grow := len(c.now) - len(c.safe); grow > 0 {
+		c.safe = append(c.safe, c.now[len(c.safe):]...)
+	}
+	if end := min(c.to, len(c.now)); c.from < end {
+		copy(c.safe[c.from:end], c.now[c.from:end])
+	}
+	c.from, c.to = 0, 0
 }
 
 // New returns an empty disk with room.
@@ -232,6 +253,7 @@ func (f *file) WriteAt(p []byte, at int64) (int, error) {
 		f.c.now = append(f.c.now, make([]byte, grow)...)
 	}
 	copy(f.c.now[at:], p[:n])
+	f.c.touch(int(at), int(at)+n)
 	if n < len(p) {
 		return n, &fs.PathError{Op: "write", Path: "file", Err: syscall.ENOSPC}
 	}
@@ -247,6 +269,7 @@ func (f *file) Size() (int64, error) {
 func (f *file) Truncate(size int64) error {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
+	f.c.touch(min(int(size), len(f.c.now)), int(size))
 	f.c.now = append(bytes.Clone(f.c.now[:min(int(size), len(f.c.now))]), make([]byte, max(int(size)-len(f.c.now), 0))...)
 	return nil
 }
@@ -258,7 +281,7 @@ func (f *file) Sync() error {
 		return f.d.syncErr
 	}
 	f.d.syncs++
-	f.c.safe = bytes.Clone(f.c.now)
+	f.c.sync()
 	return nil
 }
 
