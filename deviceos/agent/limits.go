@@ -27,6 +27,8 @@ const (
 	armTime = 20 * time.Second
 	// armLook is the pause between two looks.
 	armLook = 250 * time.Millisecond
+	// maxCodeAddrs is how many addresses a pairing code shows.
+	maxCodeAddrs = 4
 	// maxClaims is how many signed claims are kept until one is on the ledger.
 	maxClaims = 8
 	// maxClaim is the longest kept claim: a transaction and the fields around.

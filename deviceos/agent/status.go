@@ -5,7 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/multiformats/go-multiaddr"
+	"github.com/multiformats/go-multiaddr/net"
 
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/key"
@@ -78,8 +82,29 @@ func PairingCode(home *Home) (pairing.Code, error) {
 	return pairing.Code{
 		Version: pairing.Version, Device: home.ID.Device.Public().DeviceID(),
 		ChainID: home.Genesis.ChainID, Chain: home.Genesis.Chain(),
-		Secret: [pairing.SecretSize]byte(home.ID.Secret), Addrs: run.Listen,
+		Secret: [pairing.SecretSize]byte(home.ID.Secret), Addrs: forCode(run.Listen),
 	}, nil
+}
+
+// forCode picks the addresses that fit into a code that people can scan: those
+// that others can reach come first.
+func forCode(addrs []string) []string {
+	out := slices.Clone(addrs)
+	slices.SortStableFunc(out, func(a, b string) int { return rank(a) - rank(b) })
+	return out[:min(len(out), maxCodeAddrs)]
+}
+
+func rank(addr string) int {
+	m, err := multiaddr.NewMultiaddr(addr)
+	switch {
+	case err != nil:
+		return 3
+	case manet.IsIPLoopback(m):
+		return 2
+	case manet.IsIP6LinkLocal(m):
+		return 1
+	}
+	return 0
 }
 
 func nothingDone(c command.Code, format string, args ...any) error {

@@ -280,7 +280,7 @@ func newDevice(t *testing.T) *device {
 // run starts the agent.
 func (d *device) run() {
 	d.t.Helper()
-	args := []string{"run", "--home", d.home, "--bus", d.bus, "--listen", "/ip4/127.0.0.1/tcp/0", "--log-level", "debug"}
+	args := []string{"run", "--home", d.home, "--bus", d.bus, "--listen", "/ip4/127.0.0.1/tcp/0", "--log-level", "debug", "--commands-per-second", "5000"}
 	for _, a := range d.node.host.Info().Addrs {
 		args = append(args, "--node", fmt.Sprintf("%s/p2p/%s", a, d.node.host.ID()))
 	}
