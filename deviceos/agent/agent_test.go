@@ -24,6 +24,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/tx"
 	"github.com/hybridos-net/hybridos/deviceos/agent"
 	"github.com/hybridos-net/hybridos/deviceos/peripheral/lock"
+	"github.com/hybridos-net/hybridos/deviceos/vault"
 	"github.com/hybridos-net/hybridos/p2p/link"
 )
 
@@ -32,7 +33,11 @@ import (
 func TestAgent_Journey(t *testing.T) {
 	d := newDevice(t)
 	log := filepath.Join(filepath.Dir(d.home), "actuations.jsonl")
-	start(t, "hos-lock", "--bus", d.bus, "--log", log)
+	impostor := exec.Command(filepath.Join(bin, "hos-lock"), "--bus", d.bus, "--log", log+"2")
+	if out, err := impostor.CombinedOutput(); err == nil || !strings.Contains(string(out), "try: give the key") {
+		t.Fatalf("anybody may be the lock: %v\n%s", err, out)
+	}
+	start(t, "hos-lock", "--bus", d.bus, "--log", log, "--key", d.lockKey)
 	d.want(d.command("open", nil), command.Rejected, command.Unowned)
 	d.pair()
 	first := d.command("open", nil)
@@ -144,7 +149,7 @@ func TestAgent_KilledWhileActing(t *testing.T) {
 			} else {
 				hw.after = hold
 			}
-			serve(t, d.bus, hw)
+			serve(t, d, hw)
 			d.pair()
 			raw := d.command("open", nil)
 			lost := make(chan error, 1)
@@ -188,7 +193,7 @@ func TestAgent_LyingValidatorsAndNodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer real.Close()
-	serve(t, d.bus, real)
+	serve(t, d, real)
 	d.pair()
 	d.want(d.command("open", nil), command.Executed, command.OK)
 
@@ -243,10 +248,14 @@ func (d *device) await(height uint64) {
 }
 
 // serve runs the lock app in the test's process.
-func serve(t *testing.T, bus string, hw lock.Actuator) {
+func serve(t *testing.T, d *device, hw lock.Actuator) {
 	t.Helper()
+	k, err := vault.LoadKey(d.lockKey)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ready := make(chan struct{})
-	app, err := lock.New(lock.Config{Bus: bus, Actuator: hw, Ready: func() { close(ready) }})
+	app, err := lock.New(lock.Config{Bus: d.bus, Actuator: hw, Key: k, Ready: func() { close(ready) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +323,7 @@ func TestAgent_SizeAndMemory(t *testing.T) {
 		t.Errorf("hos-agent has %d bytes", info.Size())
 	}
 	d := newDevice(t)
-	start(t, "hos-lock", "--bus", d.bus, "--log", filepath.Join(filepath.Dir(d.home), "log"))
+	start(t, "hos-lock", "--bus", d.bus, "--log", filepath.Join(filepath.Dir(d.home), "log"), "--key", d.lockKey)
 	d.pair()
 	for range 50 {
 		d.want(d.command("open", nil), command.Executed, command.OK)

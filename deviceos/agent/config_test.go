@@ -104,7 +104,7 @@ func TestAgent_CommandLine(t *testing.T) {
 		"no home":         {[]string{"run"}, []string{"--home is missing", "try: hos-agent --home DIR"}},
 		"no device":       {[]string{"run", "--home", empty}, []string{"no device lives here", "try: hos-agent init"}},
 		"no genesis":      {[]string{"init", "--home", empty, "--genesis", empty + "/none"}, []string{"genesis document", "try: check the path"}},
-		"keys are there":  {[]string{"init", "--home", d.home, "--genesis", genesisFile}, []string{"keys already", "try: give a new directory"}},
+		"keys are there":  {[]string{"init", "--home", d.home, "--genesis", genesisFile}, []string{"keys are there already", "try: give a new directory"}},
 		"runs already":    {[]string{"run", "--home", d.home, "--node", someNode}, []string{"another process uses", "try: stop the other process"}},
 		"port is taken":   {[]string{"run", "--home", second, "--node", someNode, "--listen", listen}, []string{"address already in use", "try: give another address"}},
 		"bad node":        {[]string{"run", "--home", second, "--node", "here"}, []string{"want a multiaddress", "try:"}},

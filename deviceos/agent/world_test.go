@@ -149,13 +149,14 @@ func (n *node) seal(t *testing.T) {
 
 // device is a real agent with a real bus, and its owner.
 type device struct {
-	t     *testing.T
-	node  *node
-	home  string
-	bus   string
-	info  agent.Info
-	agent *process
-	link  *link.Link
+	t       *testing.T
+	node    *node
+	home    string
+	bus     string
+	lockKey string
+	info    agent.Info
+	agent   *process
+	link    *link.Link
 
 	vendor, owner, guest *key.Private
 	sequence             uint64
@@ -272,7 +273,11 @@ func newDevice(t *testing.T) *device {
 	}
 	register.Sign(d.node.Doc.Chain(), tx.RoleVendor, d.vendor)
 	d.node.commit(t, register)
-	start(t, "hbusd", "--socket", d.bus, "--agent-key", filepath.Join(d.home, "bus.pub"), "--agent-uid", fmt.Sprint(os.Getuid()))
+	d.lockKey = filepath.Join(dir, "lock.key")
+	if out, err := exec.Command(filepath.Join(bin, "hos-lock"), "key", d.lockKey).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	start(t, "hbusd", "--app-key", "lock="+d.lockKey+".pub", "--socket", d.bus, "--agent-key", filepath.Join(d.home, "bus.pub"), "--agent-uid", fmt.Sprint(os.Getuid()))
 	d.run()
 	return d
 }

@@ -44,7 +44,7 @@ const (
 )
 
 // ErrExists says that the home has keys already; they are never overwritten.
-var ErrExists = errors.New("the device has its keys already")
+var ErrExists = errors.New("the keys are there already")
 
 // CreateIdentity makes the keys of a new device in dir. random must be a
 // cryptographic source. If any key file is there already it changes nothing and
@@ -114,6 +114,29 @@ func LoadIdentity(dir string) (*Identity, error) {
 	}
 	return &id, nil
 }
+
+// CreateKey makes an Ed25519 key in a new file that only its owner reads, for
+// apps on the bus, and its public half in hex beside it, in path.pub.
+func CreateKey(path string, random io.Reader) (ed25519.PrivateKey, error) {
+	seed := make([]byte, ed25519.SeedSize)
+	if _, err := io.ReadFull(random, seed); err != nil {
+		return nil, fmt.Errorf("generate key: %w", err)
+	}
+	k := ed25519.NewKeyFromSeed(seed)
+	err := writeSecret(path, seed)
+	clear(seed)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("%s: %w", path, ErrExists)
+	}
+	if err != nil {
+		return nil, err
+	}
+	public := hex.EncodeToString(k.Public().(ed25519.PublicKey)) + "\n"
+	return k, os.WriteFile(path+".pub", []byte(public), 0o644)
+}
+
+// LoadKey reads a key that CreateKey made.
+func LoadKey(path string) (ed25519.PrivateKey, error) { return readSeed(path) }
 
 func readSeed(path string) (ed25519.PrivateKey, error) {
 	seed, err := readSecret(path, ed25519.SeedSize)

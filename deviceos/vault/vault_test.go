@@ -343,6 +343,27 @@ func TestError_KindsAndHints(t *testing.T) {
 	}
 }
 
+func TestKey(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock.key")
+	made, err := vault.CreateKey(path, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if loaded, err := vault.LoadKey(path); err != nil || !loaded.Equal(made) {
+		t.Fatalf("other key than made: %v", err)
+	}
+	public, err := os.ReadFile(path + ".pub")
+	if err != nil || string(public) != fmt.Sprintf("%x\n", made.Public()) {
+		t.Fatalf("%s, %v", public, err)
+	}
+	if _, err := vault.CreateKey(path, rand.Reader); !errors.Is(err, vault.ErrExists) {
+		t.Fatalf("overwrote a key: %v", err)
+	}
+	if _, err := vault.CreateKey(path+"2", strings.NewReader("")); err == nil {
+		t.Fatal("made a key without randomness")
+	}
+}
+
 func TestIdentity(t *testing.T) {
 	dir := t.TempDir()
 	made, err := vault.CreateIdentity(dir, rand.Reader)

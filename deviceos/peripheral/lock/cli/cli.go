@@ -8,6 +8,8 @@
 package cli
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,12 +21,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hybridos-net/hybridos/deviceos/peripheral/lock"
+	"github.com/hybridos-net/hybridos/deviceos/vault"
 	"github.com/hybridos-net/hybridos/hbus/msg"
 )
 
 // Command is the command line.
 func Command() *cobra.Command {
-	var bus, log string
+	var bus, log, keyFile string
 	cmd := &cobra.Command{
 		Use: "hos-lock", Short: "The lock app of a HybridOS device, with a simulated bolt",
 		Args: cobra.NoArgs, SilenceErrors: true, SilenceUsage: true,
@@ -38,9 +41,15 @@ func Command() *cobra.Command {
 				return err
 			}
 			defer bolt.Close()
+			var key ed25519.PrivateKey
+			if keyFile != "" {
+				if key, err = vault.LoadKey(keyFile); err != nil {
+					return err
+				}
+			}
 			ready := false
 			app, err := lock.New(lock.Config{
-				Bus: bus, Actuator: bolt,
+				Bus: bus, Actuator: bolt, Key: key,
 				Logger: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)).With("subsystem", "lock"),
 				Ready: func() {
 					if !ready {
@@ -57,12 +66,28 @@ func Command() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&bus, "bus", "/run/hbus/bus.sock", "path of the bus socket")
 	cmd.Flags().StringVar(&log, "log", "actuations.jsonl", "the bolt's log: one line for each time that it moved")
+	cmd.Flags().StringVar(&keyFile, "key", "", "file with the app's key, if hbusd asks for one (--app-key lock=FILE.pub)")
+	cmd.AddCommand(keyCommand())
 	return cmd
+}
+
+func keyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "key FILE", Short: "Make the app's key in FILE and its public half in FILE.pub", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			_, err := vault.CreateKey(args[0], rand.Reader)
+			return err
+		},
+	}
 }
 
 // Hint says what to do about an error of Command.
 func Hint(err error) string {
 	switch {
+	case errors.Is(err, msg.AppDenied):
+		return "give the key that hbusd knows with --key, or make one with: hos-lock key FILE"
+	case errors.Is(err, vault.ErrExists):
+		return "give another file; keys are never overwritten"
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return "start hbusd first, or give its socket with --bus"
 	case errors.Is(err, msg.Exists):
