@@ -10,7 +10,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/light"
 	"github.com/hybridos-net/hybridos/chain/store"
 	"github.com/hybridos-net/hybridos/node/api"
-	"github.com/hybridos-net/hybridos/node/internal/engine"
+	"github.com/hybridos-net/hybridos/node/engine"
 	"github.com/hybridos-net/hybridos/p2p/fetch"
 	"github.com/hybridos-net/hybridos/p2p/host"
 )

@@ -23,8 +23,8 @@ import (
 
 	"github.com/hybridos-net/hybridos/chain/abci"
 	"github.com/hybridos-net/hybridos/chain/store/kv"
+	"github.com/hybridos-net/hybridos/node/engine"
 	"github.com/hybridos-net/hybridos/node/home"
-	"github.com/hybridos-net/hybridos/node/internal/engine"
 )
 
 // Exit codes.

@@ -14,8 +14,8 @@ import (
 
 	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/node"
+	"github.com/hybridos-net/hybridos/node/engine"
 	"github.com/hybridos-net/hybridos/node/home"
-	"github.com/hybridos-net/hybridos/node/internal/engine"
 	"github.com/hybridos-net/hybridos/p2p/mux"
 	"github.com/libp2p/go-libp2p/core/peer"
 )

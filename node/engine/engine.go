@@ -35,7 +35,7 @@ import (
 // Config configures Start. Genesis, App, Dir and Keys are needed.
 type Config struct {
 	Genesis *genesis.Doc
-	App     *abci.App
+	App     App
 	// Dir is where CometBFT keeps its stores and its log of consensus messages.
 	Dir string
 	// Keys are the files made by NewKeys.
