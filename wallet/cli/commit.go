@@ -73,16 +73,20 @@ func (s *session) commitOnce(ctx context.Context, what string, build func(draft.
 // submit sends a complete transaction and waits until a proof shows that it
 // has taken effect: the node's word alone is not believed.
 func (s *session) submit(ctx context.Context, what string, t *tx.Tx) (committed, error) {
-	ctx, cancel := s.app.bound(ctx)
+	bounded, cancel := s.app.bound(ctx)
 	defer cancel()
 	done := s.app.progress("waiting for the block")
 	defer done()
 	c := committed{tx: t, id: t.ID(s.chain)}
 	var err error
-	if c.height, err = s.net.Submit(ctx, t); err != nil {
+	if c.height, err = s.net.Submit(bounded, t); err != nil {
 		return c, doing(what, err)
 	}
-	if c.view, err = s.net.ViewAfter(ctx, c.height); err != nil {
+	if _, err = s.net.ViewAfter(bounded, c.height); err != nil {
+		return c, doing(what+" for sure", err)
+	}
+	// A view ends with its context, and the caller reads on.
+	if c.view, err = s.net.View(ctx); err != nil {
 		return c, doing(what+" for sure", err)
 	}
 	return c, doing(what, tookEffect(c.view, t))

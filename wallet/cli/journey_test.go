@@ -331,6 +331,8 @@ func TestPair_Refusals(t *testing.T) {
 	owner.hos(exitOK, "device", "pair", "--qr", file)
 	owner.hos(exitUsage, "door", "open") // two doors now
 	thief.hos(exitDenied, "device", "pair", good.String())
+	owner.hos(exitOK, "device", "forget", "front-door-2")
+	owner.hos(exitOK, "device", "pair", good.String()) // its owner may know it again
 	owner.hos(exitUsage, "device", "rename", "front-door-2", "front-door")
 	owner.hos(exitOK, "device", "rename", "front-door-2", "cellar")
 	owner.hos(exitOK, "door", "open", "cellar")

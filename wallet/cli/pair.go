@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -69,8 +70,8 @@ type pairingResult struct {
 	header
 	Device  deviceInfo    `json:"device"`
 	Account key.AccountID `json:"account"`
-	ID      tx.ID         `json:"id"`
-	Height  int64         `json:"height"`
+	ID      tx.ID         `json:"id"`     // of the claim; zero if the device was owned already
+	Height  int64         `json:"height"` // of the claim's block
 }
 
 // claimer is the wallet's part in one pairing.
@@ -94,7 +95,7 @@ func (s *session) pair(ctx context.Context, code pairing.Code, name string) erro
 	defer cancel()
 	cl := &claimer{s: s, ring: r, what: "pair the device"}
 	stop := s.app.progress("reaching the device")
-	peer, armed, err := s.net.Pair(ctx, code, pairing.Owner{
+	peer, _, err := s.net.Pair(ctx, code, pairing.Owner{
 		Chain: s.chain, Account: r.Account(),
 		Claim:  func(p pairing.Peer) (*tx.Tx, error) { stop(); return cl.claim(ctx, p) },
 		Commit: func(t *tx.Tx) (uint64, error) { return cl.commit(ctx, t) },
@@ -102,6 +103,9 @@ func (s *session) pair(ctx context.Context, code pairing.Code, name string) erro
 	stop()
 	if cl.err != nil {
 		err = cl.err
+	}
+	if errors.Is(err, pairing.AlreadyOwned) || errors.Is(err, state.DeviceOwned) {
+		return s.remember(ctx, cl, code, name, err)
 	}
 	if cl.done.view == nil {
 		if err == nil {
@@ -118,7 +122,28 @@ func (s *session) pair(ctx context.Context, code pairing.Code, name string) erro
 		s.app.say("The ledger names you as the owner of %s, but the device has not said that it obeys yet.", d.Name)
 		return doing("hear from the device that it is armed", err)
 	}
-	return s.printPairing(cl, d, armed)
+	return s.printPairing(cl, d)
+}
+
+// remember takes a device back into a wallet that owns it already: one that
+// was stopped in the middle of a pairing, or restored from words. Nothing is
+// signed.
+func (s *session) remember(ctx context.Context, c *claimer, code pairing.Code, name string, refusal error) error {
+	_, v, err := s.ledger(ctx)
+	if err != nil {
+		return doing(c.what, refusal)
+	}
+	rec, err := state.GetDevice(v, code.Device)
+	if err != nil || rec.Owner == nil || *rec.Owner != c.ring.Account() || rec.Key.DeviceID() != code.Device {
+		return doing(c.what, refusal)
+	}
+	d, err := s.keepDevice(ctx, pairing.Peer{Device: rec.Key}, code.Addrs, name, v)
+	if err != nil {
+		return err
+	}
+	s.app.say("It is yours already; this wallet knows it again.")
+	c.done.view = v
+	return s.printPairing(c, d)
 }
 
 func (c *claimer) claim(ctx context.Context, peer pairing.Peer) (*tx.Tx, error) {
@@ -163,7 +188,7 @@ func (s *session) keepDevice(ctx context.Context, peer pairing.Peer, addrs []str
 	return d, doing("remember the device", err)
 }
 
-func (s *session) printPairing(c *claimer, d home.Device, _ pairing.Armed) error {
+func (s *session) printPairing(c *claimer, d home.Device) error {
 	info, err := proveDevice(c.done.view, c.ring.Account(), d)
 	if err != nil {
 		return doing("read the device's record", err)
@@ -171,7 +196,7 @@ func (s *session) printPairing(c *claimer, d home.Device, _ pairing.Armed) error
 	out := pairingResult{head("hos.pairing"), info, c.ring.Account(), c.done.id, c.done.height}
 	return s.app.print(out, func(w io.Writer) {
 		fmt.Fprintf(w, "%s is yours.\n", d.Name)
-		fmt.Fprintf(w, "device\t%s\nmodel\t%s\nblock\t%d, %s\n", d.ID, clean(d.Model), c.done.height,
+		fmt.Fprintf(w, "device\t%s\nmodel\t%s\nverified\tblock %d, %s\n", d.ID, clean(d.Model), c.done.view.Head().Height,
 			c.done.view.Head().Time.UTC().Format(time.RFC3339))
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/hybridos-net/hybridos/chain/codec"
@@ -30,6 +31,10 @@ func (a *App) wallet() (*wallet, error) {
 		if dir, err = home.Dir(a.cfg.Getenv); err != nil {
 			return nil, doing("find the wallet's folder", err)
 		}
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, doing("find the wallet's folder", err)
 	}
 	h := home.Open(dir)
 	keys, err := keystore.New(keystore.Config{Path: h.KeyPath(), Random: a.cfg.Random})

@@ -91,9 +91,18 @@ func (w *world) device(t *testing.T, name string) pairing.Code {
 
 func (w *world) noNode() error { return &sdk.Error{Kind: sdk.NoNode, Detail: "no node answers"} }
 
+// worldView ends with its context, as the real one does.
 type worldView struct {
-	*statetest.Tree
+	ctx  context.Context
+	tree *statetest.Tree
 	head light.Head
+}
+
+func (v worldView) Get(k []byte) ([]byte, error) {
+	if err := v.ctx.Err(); err != nil {
+		return nil, err
+	}
+	return v.tree.Get(k)
 }
 
 func (v worldView) Head() light.Head { return v.head }
@@ -102,13 +111,13 @@ func (w *world) Known() light.Head {
 	return light.Head{Height: w.height, Hash: []byte{byte(w.height)}, Time: w.now}
 }
 
-func (w *world) View(context.Context) (View, error) {
+func (w *world) View(ctx context.Context) (View, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.down {
 		return nil, w.noNode()
 	}
-	return worldView{w.tree.Clone(), w.Known()}, nil
+	return worldView{ctx, w.tree.Clone(), w.Known()}, nil
 }
 
 func (w *world) ViewAfter(ctx context.Context, _ int64) (View, error) { return w.View(ctx) }
