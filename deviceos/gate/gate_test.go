@@ -3,6 +3,8 @@ package gate_test
 import (
 	"bytes"
 	"context"
+	"os"
+	"regexp"
 	"slices"
 	"testing"
 	"time"
@@ -297,5 +299,18 @@ func TestHandle_LanesAreBoundedAndOnlyExpiredOnesGo(t *testing.T) {
 func TestOpen_Refusals(t *testing.T) {
 	if _, err := gate.Open(gate.Config{}); err == nil {
 		t.Fatal("opened without parts")
+	}
+}
+
+// The specification names every code, so that none is left unexplained.
+func TestSpec_NamesEveryCode(t *testing.T) {
+	spec, err := os.ReadFile("../../docs/spec/gate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range command.Codes() {
+		if !regexp.MustCompile(`\b` + c.String() + `\b`).Match(spec) {
+			t.Errorf("docs/spec/gate.md does not name %s", c)
+		}
 	}
 }
