@@ -21,6 +21,7 @@ import (
 
 	"github.com/hybridos-net/hybridos/p2p/mux"
 	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -54,7 +55,10 @@ type Config struct {
 // Host is a running slim host. It satisfies libp2p's host.Host.
 type Host struct {
 	*blankhost.BlankHost
-	id    io.Closer
+	id io.Closer
+	// protocols is never used but keeps its event type stateful.
+	protocols, addresses event.Emitter
+
 	store peerstore.Peerstore
 	rm    network.ResourceManager
 	close sync.Once
@@ -86,6 +90,7 @@ func Listen(cfg Config) (*Host, error) {
 			_ = h.Close()
 			return nil, fmt.Errorf("slim host: listen: %w", err)
 		}
+		_ = h.addresses.Emit(event.EvtLocalAddressesUpdated{})
 	}
 	return h, nil
 }
@@ -125,6 +130,14 @@ func build(key crypto.PrivKey, rm network.ResourceManager) (*Host, error) {
 		return nil, errors.Join(err, store.Close())
 	}
 	bus := eventbus.NewBus()
+	// Stateful emitters keep their last event for who subscribes later: identify
+	// subscribes on a goroutine of its own, and would else tell peers for ever
+	// that we speak nothing of what was registered before it got there.
+	protocols, err1 := bus.Emitter(new(event.EvtLocalProtocolsUpdated), eventbus.Stateful)
+	addresses, err2 := bus.Emitter(new(event.EvtLocalAddressesUpdated), eventbus.Stateful)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
 	net, err := swarm.NewSwarm(id, store, bus, swarm.WithResourceManager(rm), swarm.WithDialTimeout(dialTimeout))
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
@@ -132,7 +145,7 @@ func build(key crypto.PrivKey, rm network.ResourceManager) (*Host, error) {
 	if err := addTransport(net, key, rm); err != nil {
 		return nil, errors.Join(err, net.Close(), store.Close())
 	}
-	h := &Host{store: store, rm: rm, BlankHost: blankhost.NewBlankHost(net, blankhost.WithEventBus(bus))}
+	h := &Host{store: store, rm: rm, protocols: protocols, addresses: addresses, BlankHost: blankhost.NewBlankHost(net, blankhost.WithEventBus(bus))}
 	if h.BlankHost == nil {
 		return nil, errors.Join(errors.New("own peer record refused"), net.Close(), store.Close())
 	}
@@ -218,7 +231,7 @@ func (h *Host) Close() error {
 		if h.id != nil {
 			err = h.id.Close()
 		}
-		err = errors.Join(err, h.BlankHost.Close(), h.store.Close(), h.rm.Close())
+		err = errors.Join(err, h.BlankHost.Close(), h.protocols.Close(), h.addresses.Close(), h.store.Close(), h.rm.Close())
 	})
 	return err
 }

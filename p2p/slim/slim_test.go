@@ -12,6 +12,7 @@ import (
 
 	"github.com/hybridos-net/hybridos/p2p/p2ptest"
 	"github.com/hybridos-net/hybridos/p2p/slim"
+	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/network"
 	"go.uber.org/goleak"
 )
@@ -102,6 +103,32 @@ func TestListen_Refusals(t *testing.T) {
 	defer h.Close()
 	if len(h.Addrs()) != 0 {
 		t.Errorf("dial only, yet listens on %v", h.Addrs())
+	}
+}
+
+// TestIdentify_Fresh: what is registered right after Listen is told to peers,
+// and so are the addresses. Gossip depends on it.
+func TestIdentify_Fresh(t *testing.T) {
+	for range 20 {
+		a, b := p2ptest.Slim(t), p2ptest.Slim(t)
+		b.SetStreamHandler(echo, func(s network.Stream) { _ = s.Reset() })
+		known, err := a.EventBus().Subscribe([]any{new(event.EvtPeerIdentificationCompleted), new(event.EvtPeerProtocolsUpdated)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p2ptest.Connect(t, a, b)
+		for told := false; !told; {
+			select {
+			case <-known.Out():
+				speaks, err := a.Peerstore().SupportsProtocols(b.ID(), echo)
+				told = err == nil && len(speaks) == 1
+			case <-time.After(10 * time.Second):
+				t.Fatal("the peer never learned what we speak")
+			}
+		}
+		_ = known.Close()
+		_ = a.Close()
+		_ = b.Close()
 	}
 }
 
