@@ -53,6 +53,7 @@ type App struct {
 	tree  *store.Tree
 	now   func() time.Time
 	log   *slog.Logger
+	seen  *verified
 
 	check    *state.Overlay // committed state and what stands in the mempool
 	decided  *execution     // proposal accepted last, to be executed but once
@@ -79,8 +80,12 @@ func New(cfg Config) (*App, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	seen, err := newVerified()
+	if err != nil {
+		return nil, fmt.Errorf("abci: signature cache: %w", err)
+	}
 	a := &App{
-		doc: cfg.Genesis, chain: cfg.Genesis.Chain(), tree: cfg.Tree,
+		doc: cfg.Genesis, chain: cfg.Genesis.Chain(), tree: cfg.Tree, seen: seen,
 		now: cfg.Now, log: cfg.Logger.With("part", "abci"), failed: make(chan struct{}),
 	}
 	if err := a.checkTree(); err != nil {

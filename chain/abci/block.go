@@ -120,7 +120,7 @@ func (a *App) run(hash []byte, height int64, at time.Time, txs [][]byte) (*execu
 }
 
 func (a *App) block(height int64, at time.Time) state.Block {
-	return state.Block{Chain: a.chain, Height: height, Time: at.Unix()}
+	return state.Block{Chain: a.chain, Height: height, Time: at.Unix(), Verify: a.seen.check}
 }
 
 // execute decodes and executes one transaction; on error nothing of it stays.

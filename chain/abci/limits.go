@@ -12,6 +12,9 @@ const (
 	// MaxEvidenceBlocks is the age in blocks up to which evidence counts: two
 	// weeks of heartbeats every 10 s, the trusting period of light clients.
 	MaxEvidenceBlocks = 14 * 24 * 360
+	// maxVerified is how many valid signatures are remembered, 32 bytes each and
+	// what the list around them takes: more than the mempool holds.
+	maxVerified = 1 << 16
 	// maxLog bounds the text that a refusal carries back.
 	maxLog = 512
 )

@@ -35,6 +35,7 @@ func (a *App) admissionBlock() state.Block {
 		Chain:  a.chain,
 		Height: a.tree.Version() + 1,
 		Time:   max(a.lastTime, a.now().Unix()),
+		Verify: a.seen.check,
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"fmt"
 
 	"github.com/hybridos-net/hybridos/chain/codec"
+	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/tx"
 )
 
@@ -38,6 +39,8 @@ type Block struct {
 	Chain  codec.ChainDigest
 	Height int64
 	Time   int64 // Unix seconds of the block's header
+	// Verify checks signatures; nil means each one afresh.
+	Verify Verifier
 }
 
 // Check decides whether t may execute in the given block: it is alive, its
@@ -61,7 +64,11 @@ func Check(v View, b Block, t *tx.Tx) error {
 	if !rule.demands(signers) {
 		return &Error{Kind: NotAuthorised, Detail: t.Body.Kind.String() + " asks for other roles than its rule lists"}
 	}
-	return verify(t, t.Digest(b.Chain), signers)
+	check := b.Verify
+	if check == nil {
+		check = key.Public.Verify
+	}
+	return verifyWith(check, t, t.Digest(b.Chain), signers)
 }
 
 // Apply executes t, which must have passed Check against the same state. On

@@ -1,0 +1,48 @@
+package abci
+
+import (
+	"crypto/sha256"
+
+	"github.com/hashicorp/golang-lru/v2"
+
+	"github.com/hybridos-net/hybridos/chain/key"
+)
+
+// verified remembers signatures that were found valid, so that a validator
+// verifies each once and not at admission, recheck, proposal and execution
+// anew. Only successes are kept, under a hash of key, digest and signature, so
+// a hit says exactly what the verification would; a miss is always verified.
+// Which of the two happened never shows in the result, so validators with
+// different caches agree.
+type verified struct {
+	hits *lru.Cache[[sha256.Size]byte, struct{}]
+}
+
+func newVerified() (*verified, error) {
+	c, err := lru.New[[sha256.Size]byte, struct{}](maxVerified)
+	return &verified{hits: c}, err
+}
+
+// check is a state.Verifier.
+func (v *verified) check(k key.Public, digest [32]byte, sig key.Signature) error {
+	name := nameOf(k, digest, sig)
+	if _, ok := v.hits.Get(name); ok {
+		return nil
+	}
+	if err := k.Verify(digest, sig); err != nil {
+		return err
+	}
+	v.hits.Add(name, struct{}{})
+	return nil
+}
+
+// nameOf hashes what was verified; key and signature have fixed lengths for
+// each algorithm, and the digest stands between them.
+func nameOf(k key.Public, digest [32]byte, sig key.Signature) [sha256.Size]byte {
+	h := sha256.New()
+	h.Write([]byte{byte(k.Alg), byte(len(k.Bytes))})
+	h.Write(k.Bytes)
+	h.Write(digest[:])
+	h.Write(sig)
+	return [sha256.Size]byte(h.Sum(nil))
+}
