@@ -20,4 +20,6 @@ const (
 	seenTime = 5 * time.Minute
 	// firstHeartbeat is when the mesh forms after the start.
 	firstHeartbeat = 100 * time.Millisecond
+	// peersTick is how often WaitPeers looks.
+	peersTick = 20 * time.Millisecond
 )

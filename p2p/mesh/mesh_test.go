@@ -195,13 +195,20 @@ func TestGossip_Graylist(t *testing.T) {
 	connect(t, c, b)
 	meet(t, 2, b)
 	meet(t, 1, a, c)
-	for i := range 5 {
-		if err := a.topic.Publish(patience(t), fmt.Append(nil, "bad ", i)); err != nil {
+	heard := 0
+	for ; heard < 30; heard++ {
+		if err := a.topic.Publish(patience(t), fmt.Append(nil, "bad ", heard)); err != nil {
 			t.Fatal(err)
 		}
-		if i < 4 {
-			<-rejects
+		select {
+		case <-rejects:
+			continue
+		case <-time.After(300 * time.Millisecond):
 		}
+		break
+	}
+	if heard < 4 || heard == 30 {
+		t.Fatalf("%d bad messages were heard", heard)
 	}
 	// From now on nothing of a counts; c is still heard.
 	if err := a.topic.Publish(patience(t), []byte("good of a")); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -168,19 +169,22 @@ func (t *Topic) Peers() []peer.ID {
 	}
 }
 
-// WaitPeers waits until at least n neighbours joined the topic.
+// WaitPeers waits until at least n neighbours joined the topic and can be sent to.
 func (t *Topic) WaitPeers(ctx context.Context, n int) error {
 	if err := t.wait(ctx); err != nil {
 		return err
 	}
-	events, err := t.topic.EventHandler()
-	if err != nil {
-		return err
-	}
-	defer events.Cancel()
+	// The library tells when a neighbour joined, but not when we can send to it,
+	// which may be later; so look, a few times a second.
+	tick := time.NewTicker(peersTick)
+	defer tick.Stop()
 	for len(t.topic.ListPeers()) < n {
-		if _, err := events.NextPeerEvent(ctx); err != nil {
-			return err
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.stopped:
+			return ErrStopped
 		}
 	}
 	return nil

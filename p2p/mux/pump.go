@@ -46,7 +46,8 @@ func (p *pump) start(s *session) {
 		return
 	}
 	p.armed.Store(true)
-	p.timer = time.AfterFunc(0, s.pumpIdle)
+	p.timer = time.AfterFunc(time.Hour, s.pumpIdle)
+	p.timer.Reset(0) // not before the field is set: pumpIdle uses it
 }
 
 // stop ends the timer; the holder of the right notices the closed connection.
