@@ -236,9 +236,6 @@ func (c *Client) open(ctx context.Context, node peer.AddrInfo, id protocol.ID, l
 
 // exchange sends the request and reads the answer; ctx ends both.
 func (t *talk) exchange(ctx context.Context, request []byte) ([]byte, error) {
-	if d, ok := ctx.Deadline(); ok {
-		_ = t.st.SetDeadline(d)
-	}
 	stop := context.AfterFunc(ctx, func() { _ = t.st.Reset() })
 	err := t.out.Write(request)
 	var answer []byte
@@ -248,11 +245,7 @@ func (t *talk) exchange(ctx context.Context, request []byte) ([]byte, error) {
 	if !stop() {
 		return nil, ctx.Err()
 	}
-	if err != nil {
-		return nil, err
-	}
-	_ = t.st.SetDeadline(time.Time{})
-	return answer, nil
+	return answer, err
 }
 
 // take is a kept stream, nil if there is none.
