@@ -1,0 +1,228 @@
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hybridos-net/hybridos/chain/genesis"
+	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/tx"
+)
+
+// Load of one round: each of loadVendors sends perVendor transactions.
+const (
+	loadVendors = 64
+	perVendor   = 16
+	loadTotal   = loadVendors * perVendor
+)
+
+// ledgerRow is what a network did under the load.
+type ledgerRow struct {
+	Name   string
+	PerSec float64       // committed transactions a second
+	CPU    time.Duration // over all validators, per transaction
+	Size   int           // bytes of one transaction
+}
+
+// load makes the transactions of one round, one list for each vendor, to be
+// sent in order.
+type load func(round int) ([][][]byte, error)
+
+// ledgers measures our ledger and kvstore in turn under the same load.
+func ledgers(ctx context.Context, o Options) ([]ledgerRow, error) {
+	dir, err := os.MkdirTemp("", "hos-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	makers, err := newMakers(loadVendors)
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	hosd := filepath.Join(o.Bin, "hosd")
+	ours, err := startNetwork(ctx, "hosd", dir, hosd, vendorsOf(makers), func(root, listen, peers, rpc string) *exec.Cmd {
+		return exec.Command(hosd, "start", "--home", root, "--p2p-listen", listen, "--p2p-peers", peers,
+			"--rpc-listen", rpc, "--http-listen", "127.0.0.1:0", "--mesh-listen", "127.0.0.1:0")
+	})
+	if ours != nil {
+		defer ours.stop()
+	}
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := startNetwork(ctx, "kvstore", dir, hosd, nil, func(root, listen, peers, rpc string) *exec.Cmd {
+		return exec.Command(self, KVStoreVerb, "--home", root, "--p2p-listen", listen, "--p2p-peers", peers, "--rpc-listen", rpc)
+	})
+	if theirs != nil {
+		defer theirs.stop()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return compareLedgers(ctx, o.Rounds, []*network{ours, theirs}, []load{
+		func(round int) ([][][]byte, error) { return registrations(ours.doc, makers, round) },
+		keyValues,
+	})
+}
+
+// KVStoreVerb is the hidden verb of hos-testnet that runs a peer validator.
+const KVStoreVerb = "kvstore-node"
+
+func compareLedgers(ctx context.Context, rounds int, nets []*network, loads []load) ([]ledgerRow, error) {
+	rates, cpus := make([][]float64, len(nets)), make([][]time.Duration, len(nets))
+	rows := make([]ledgerRow, len(nets))
+	for round := range rounds + 1 {
+		for i, n := range nets {
+			txs, err := loads[i](round)
+			if err != nil {
+				return nil, err
+			}
+			took, cpu, err := n.carry(ctx, txs)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", n.name, err)
+			}
+			rows[i].Name, rows[i].Size = n.name, len(txs[0][0])
+			if round > 0 { // the first one warms up
+				rates[i] = append(rates[i], loadTotal/took.Seconds())
+				cpus[i] = append(cpus[i], cpu/loadTotal)
+			}
+		}
+	}
+	for i := range rows {
+		rows[i].PerSec, rows[i].CPU = median(rates[i]), median(cpus[i])
+	}
+	return rows, nil
+}
+
+// carry sends one round and waits until every transaction is in a block.
+func (n *network) carry(ctx context.Context, txs [][][]byte) (took, cpu time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	before, err := n.rpc[0].Status(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	used, err := n.cpu()
+	if err != nil {
+		return 0, 0, err
+	}
+	start := time.Now()
+	var wg sync.WaitGroup
+	failed := make(chan error, len(txs))
+	for i, list := range txs {
+		wg.Go(func() {
+			for _, t := range list {
+				r, err := n.rpc[i%len(n.rpc)].BroadcastTxSync(ctx, t)
+				if err == nil && r.Code != 0 {
+					err = fmt.Errorf("refused with code %d: %s", r.Code, r.Log)
+				}
+				if err != nil {
+					failed <- err
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(failed)
+	for err := range failed {
+		return 0, 0, err
+	}
+	if err := n.waitCommitted(ctx, before.SyncInfo.LatestBlockHeight, loadTotal); err != nil {
+		return 0, 0, err
+	}
+	took = time.Since(start)
+	after, err := n.cpu()
+	return took, after - used, err
+}
+
+// waitCommitted counts the transactions of the blocks after a height, and
+// demands that each one was executed.
+func (n *network) waitCommitted(ctx context.Context, height int64, want int) error {
+	for have := 0; have < want; {
+		next := height + 1
+		r, err := n.rpc[0].BlockResults(ctx, &next)
+		if err != nil { // not yet
+			if err := pause(ctx, poll); err != nil {
+				return fmt.Errorf("%d of %d transactions are in blocks", have, want)
+			}
+			continue
+		}
+		for _, t := range r.TxsResults {
+			if t.Code != 0 {
+				return fmt.Errorf("a transaction in block %d failed: %s", next, t.Log)
+			}
+		}
+		have += len(r.TxsResults)
+		height = next
+	}
+	return nil
+}
+
+func newMakers(n int) ([]*key.Private, error) {
+	out := make([]*key.Private, n)
+	for i := range out {
+		k, err := key.Generate(rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = k
+	}
+	return out, nil
+}
+
+func vendorsOf(makers []*key.Private) []genesis.Vendor {
+	out := make([]genesis.Vendor, len(makers))
+	for i, k := range makers {
+		out[i] = genesis.Vendor{Name: fmt.Sprintf("maker-%d", i), Keys: []key.Public{k.Public()}, Threshold: 1, Quota: 1 << 30}
+	}
+	return out
+}
+
+// registrations is our load: each vendor registers devices.
+func registrations(doc *genesis.Doc, makers []*key.Private, round int) ([][][]byte, error) {
+	chain, expires := doc.Chain(), uint64(time.Now().Add(time.Hour).Unix())
+	out := make([][][]byte, len(makers))
+	for i, maker := range makers {
+		for n := range perVendor {
+			dev, err := key.Generate(rand.Reader)
+			if err != nil {
+				return nil, err
+			}
+			t, err := tx.New(maker.Public().AccountID(), uint64(round*perVendor+n), expires,
+				&tx.RegisterDevice{Key: dev.Public(), SealKey: [32]byte{1}, Model: "bench"})
+			if err != nil {
+				return nil, err
+			}
+			t.Sign(chain, tx.RoleVendor, maker)
+			out[i] = append(out[i], t.Bytes())
+		}
+	}
+	return out, nil
+}
+
+// keyValues is kvstore's load: as many pairs, of the size of a registration.
+func keyValues(round int) ([][][]byte, error) {
+	out := make([][][]byte, loadVendors)
+	pad := strings.Repeat("v", registrationSize-24)
+	for i := range out {
+		for n := range perVendor {
+			out[i] = append(out[i], fmt.Appendf(nil, "%07d.%07d.%07d=%s", round, i, n, pad))
+		}
+	}
+	return out, nil
+}
+
+// registrationSize is about what a registration takes on the wire.
+const registrationSize = 290

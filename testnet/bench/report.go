@@ -1,0 +1,78 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// Report is all figures of one run.
+type Report struct {
+	Gate, Bare []roundTripRow
+	Ledgers    []ledgerRow
+	Agent      agentRow
+	Rounds     int
+}
+
+// Bars of the command path, ours over theirs.
+const (
+	barTLS       = 1.2
+	barMosquitto = 1.0
+)
+
+func (r *Report) write(out io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Measured side by side\n\nWritten by `make bench`: one run on one machine (%d cores), each figure a median of %d rounds in which ours and theirs took turns. Times depend on the machine, ratios hardly.\n\n", runtime.NumCPU(), r.Rounds)
+	roundTripTable(&b, "Signed command, round trip", "The real gate stands at the end of every transport: it verifies the signature, syncs the intent to disk, acts, syncs the result and signs the receipt; the same signed bytes and the same receipts travel. TLS carries them as frames with a length; mosquitto at QoS 1 both ways.", r.Gate)
+	roundTripTable(&b, "The same bytes, transport alone", "An echo of 300 bytes in the place of the gate. No bar is set here; it shows what the transport itself costs.", r.Bare)
+	r.ledgerTable(&b)
+	r.agentTable(&b)
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+func roundTripTable(b *strings.Builder, title, what string, rows []roundTripRow) {
+	fmt.Fprintf(b, "## %s\n\n%s\n\n| transport | p50 | p99 | ours / theirs, p50 | p99 | bar |\n|---|---|---|---|---|---|\n", title, what)
+	bars := map[string]string{"raw TLS 1.3": fmt.Sprintf("%.1f", barTLS), "mosquitto QoS 1": fmt.Sprintf("%.1f", barMosquitto)}
+	for _, r := range rows {
+		fmt.Fprintf(b, "| %s | %s | %s | %.2f | %.2f | %s |\n", r.Name, micro(r.P50), micro(r.P99), ratio(rows[0].P50, r.P50), ratio(rows[0].P99, r.P99), bars[r.Name])
+	}
+	b.WriteString("\n")
+}
+
+func (r *Report) ledgerTable(b *strings.Builder) {
+	fmt.Fprintf(b, "## The ledger under load\n\nFour validators as processes each, the same engine, settings and stores; %d transactions a round through CometBFT's RPC from %d senders. Ours are signed device registrations that change an authenticated tree; kvstore's are unsigned pairs of about the same size.\n\n| application | bytes | committed/s | CPU per transaction, all validators |\n|---|---|---|---|\n", loadTotal, loadVendors)
+	for _, l := range r.Ledgers {
+		fmt.Fprintf(b, "| %s | %d | %.0f | %s |\n", l.Name, l.Size, l.PerSec, micro(l.CPU))
+	}
+	if len(r.Ledgers) == 2 {
+		ours, theirs := r.Ledgers[0], r.Ledgers[1]
+		fmt.Fprintf(b, "\nOurs / kvstore: %.2f in throughput, %.2f in CPU.\n\n", ours.PerSec/theirs.PerSec, ratio(ours.CPU, theirs.CPU))
+	}
+}
+
+func (r *Report) agentTable(b *strings.Builder) {
+	a := r.Agent
+	fmt.Fprintf(b, "## The device agent\n\nThe real `hos-agent` with `hbusd` and `hos-lock` in processes of their own, one validator, after pairing and %d door openings.\n\n| figure | value | bar | |\n|---|---|---|---|\n", agentCommands)
+	fmt.Fprintf(b, "| program, stripped | %.1f MB | %d MB | %s |\n", mega(a.Size), agentSizeBar/1_000_000, holds(a.Size <= agentSizeBar))
+	fmt.Fprintf(b, "| memory after pairing | %.1f MB | | |\n", mega(a.Idle))
+	fmt.Fprintf(b, "| memory after the commands | %.1f MB | %d MB | %s |\n", mega(a.Busy), agentRSSBar/1_000_000, holds(a.Busy <= agentRSSBar))
+	fmt.Fprintf(b, "| signed command to receipt, through bus and lock app | p50 %s, p99 %s | | |\n", micro(a.P50), micro(a.P99))
+}
+
+func holds(ok bool) string {
+	if ok {
+		return "holds"
+	}
+	return "missed"
+}
+
+func mega(n int64) float64 { return float64(n) / 1e6 }
+
+func ratio(a, b time.Duration) float64 { return float64(a) / float64(b) }
+
+func micro(d time.Duration) string {
+	return fmt.Sprintf("%.0f µs", float64(d)/float64(time.Microsecond))
+}
