@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/hybridos-net/hybridos/chain/command"
-	"github.com/hybridos-net/hybridos/wallet/home"
-	"github.com/hybridos-net/hybridos/wallet/keystore"
+	"github.com/hybridos-net/hybridos/testnet/harness"
 )
 
 // start brings the network up.
@@ -38,18 +36,16 @@ func (w *world) start(ctx context.Context) (string, error) {
 // makeKey uses the wallet folder that every network has.
 func (w *world) makeKey(ctx context.Context) (string, error) {
 	var err error
-	if w.owner, err = w.newPerson("owner", w.net.Wallet()); err != nil {
+	if w.owner, err = w.net.NewPerson(ctx, harness.OwnerName); err != nil {
 		return "", err
 	}
 	var key struct {
 		Account string `json:"account"`
-		Public  string `json:"public"`
 	}
-	if _, err := w.hos(ctx, w.owner, &key, "key", "new"); err != nil {
+	if err := w.hos(ctx, w.owner, &key, "key", "new"); err != nil {
 		return "", err
 	}
-	w.owner.public = key.Public
-	if w.ring, err = w.unlock(w.owner); err != nil {
+	if w.ring, err = w.owner.Keys(); err != nil {
 		return "", err
 	}
 	if got := w.ring.Account().String(); got != key.Account {
@@ -59,19 +55,6 @@ func (w *world) makeKey(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return "account " + key.Account, nil
-}
-
-// unlock opens a person's key file.
-func (w *world) unlock(p person) (*keystore.Ring, error) {
-	store, err := keystore.New(keystore.Config{Path: home.Open(p.home).KeyPath()})
-	if err != nil {
-		return nil, err
-	}
-	pass, err := os.ReadFile(p.pass)
-	if err != nil {
-		return nil, err
-	}
-	return store.Unlock(pass)
 }
 
 // pair makes the owner the owner, and has a second try refused.
@@ -88,7 +71,7 @@ func (w *world) pair(ctx context.Context) (string, error) {
 				Owned bool   `json:"owned"`
 			} `json:"device"`
 		}
-		if _, err := w.hos(ctx, w.owner, &done, "device", "pair", "--name", l.Name, code); err != nil {
+		if err := w.hos(ctx, w.owner, &done, "device", "pair", "--name", l.Name, code); err != nil {
 			return "", err
 		}
 		if !done.Device.Owned || done.Device.ID != l.ID.String() || done.Device.Owner != w.ring.Account().String() {
@@ -113,55 +96,38 @@ func (w *world) ownerOpens(ctx context.Context) (string, error) {
 
 // guestOpens lets a second wallet in.
 func (w *world) guestOpens(ctx context.Context) (string, error) {
-	dir, err := w.net.NewWallet(ctx, "guest")
-	if err != nil {
-		return "", err
-	}
-	if w.guest, err = w.newPerson("guest", dir); err != nil {
+	var err error
+	if w.guest, err = w.net.NewPerson(ctx, "guest"); err != nil {
 		return "", err
 	}
 	var key struct {
 		Public string `json:"public"`
 	}
-	if _, err := w.hos(ctx, w.guest, &key, "key", "new"); err != nil {
+	if err := w.hos(ctx, w.guest, &key, "key", "new"); err != nil {
 		return "", err
 	}
-	w.guest.public = key.Public
+	w.guestKey = key.Public
 	var grant struct {
 		Grant      string `json:"grant"`
 		Invitation string `json:"invitation"`
 	}
-	if _, err := w.hos(ctx, w.owner, &grant, "grant", "add", "--device", w.front.Name, "--to", key.Public, "--method", "lock.open", "--for", "1h"); err != nil {
+	if err := w.hos(ctx, w.owner, &grant, "grant", "add", "--device", w.front.Name, "--to", key.Public, "--method", "lock.open", "--for", "1h"); err != nil {
 		return "", err
 	}
 	w.guestGrant = grant.Grant
-	if _, err := w.hos(ctx, w.guest, nil, "grant", "accept", "--name", w.front.Name, grant.Invitation); err != nil {
+	if err := w.hos(ctx, w.guest, nil, "grant", "accept", "--name", w.front.Name, grant.Invitation); err != nil {
 		return "", err
 	}
 	a, err := w.moved(w.front, func() (answer, error) { return w.door(ctx, w.guest, "open", w.front) })
 	if err != nil {
 		return "", err
 	}
-	if _, err := w.refused(w.front, command.NotGranted, func() (answer, error) { return w.ungranted(ctx) }); err != nil {
+	if _, err := w.refused(w.front, command.NotGranted, func() (answer, error) {
+		return w.door(ctx, w.guest, "unlock", w.front, "--grant", w.guestGrant)
+	}); err != nil {
 		return "", fmt.Errorf("a method that was not granted: %w", err)
 	}
 	return fmt.Sprintf("receipt %d says executed; what was not granted is refused (%s)", a.Body.Counter, command.NotGranted), nil
-}
-
-// ungranted is the guest's command for a method beyond the grant.
-func (w *world) ungranted(ctx context.Context) (answer, error) {
-	file := w.net.Dir() + "/receipt.cbor"
-	var said struct {
-		Command command.ID `json:"command"`
-	}
-	if _, err := w.hos(ctx, w.guest, &said, "door", "unlock", w.front.Name, "--grant", w.guestGrant, "--receipt-out", file, "--force"); err != nil {
-		return answer{}, err
-	}
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		return answer{}, err
-	}
-	return w.verify(w.front, raw, said.Command)
 }
 
 // blocksToRevoke is how soon after the block of a revocation a device must obey
@@ -175,7 +141,7 @@ func (w *world) guestRefused(ctx context.Context) (string, error) {
 	var done struct {
 		Height uint64 `json:"height"`
 	}
-	if _, err := w.hos(ctx, w.owner, &done, "grant", "revoke", w.guestGrant); err != nil {
+	if err := w.hos(ctx, w.owner, &done, "grant", "revoke", w.guestGrant); err != nil {
 		return "", err
 	}
 	for {

@@ -140,7 +140,7 @@ func (w *world) mqttWith(ctx context.Context) (string, error) {
 	var grant struct {
 		Grant string `json:"grant"`
 	}
-	if _, err := w.hos(ctx, w.owner, &grant, "grant", "add", "--device", w.front.Name, "--to", b.Key.String(),
+	if err := w.hos(ctx, w.owner, &grant, "grant", "add", "--device", w.front.Name, "--to", b.Key.String(),
 		"--name", "bridge", "--method", "lock.open,lock.lock,lock.unlock,lock.state", "--for", "1h"); err != nil {
 		return "", err
 	}

@@ -3,15 +3,15 @@ package demo
 import (
 	"bytes"
 	"context"
-	"errors"
+	"encoding/hex"
 	"fmt"
-	"time"
 
+	"github.com/cometbft/cometbft/crypto/ed25519"
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/hybridos-net/hybridos/chain/light"
 	"github.com/hybridos-net/hybridos/p2p/fetch"
-	"github.com/hybridos-net/hybridos/testnet/harness"
 )
 
 // victim is the validator that wallets and devices ask first.
@@ -29,11 +29,13 @@ func (w *world) validatorDies(ctx context.Context) (string, error) {
 	}
 	w.detail("%s is killed with SIGKILL at height %d", victim, w.height)
 	var grant struct {
-		Height int64 `json:"height"`
+		Grant  string `json:"grant"`
+		Height int64  `json:"height"`
 	}
-	if _, err := w.hos(ctx, w.owner, &grant, "grant", "add", "--device", w.garage.Name, "--to", w.guest.public, "--method", "lock.state", "--for", "1h"); err != nil {
+	if err := w.hos(ctx, w.owner, &grant, "grant", "add", "--device", w.garage.Name, "--to", w.guestKey, "--method", "lock.state", "--for", "1h"); err != nil {
 		return "", err
 	}
+	w.spareGrant = grant.Grant
 	if grant.Height <= w.height {
 		return "", fmt.Errorf("the grant is in block %d, the validator died at %d", grant.Height, w.height)
 	}
@@ -75,13 +77,14 @@ func (w *world) validatorReturns(ctx context.Context) (string, error) {
 	if !bytes.Equal(a, b) {
 		return "", fmt.Errorf("at block %d %s has state %x, the others %x", now.Height, victim, a, b)
 	}
-	if err := w.votes(ctx); err != nil {
+	signed, err := w.votes(ctx, other)
+	if err != nil {
 		return "", err
 	}
 	if _, err := w.moved(w.front, func() (answer, error) { return w.door(ctx, w.owner, "lock", w.front) }); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("at block %d its state is %.8x…, as the others'; it votes again", now.Height, a), nil
+	return fmt.Sprintf("at block %d its state is %.8x…, as the others'; it signed block %d", now.Height, a, signed), nil
 }
 
 // appHash is the hash of the state in a node's header.
@@ -90,10 +93,11 @@ func (w *world) appHash(ctx context.Context, height int64, nodes []string) ([]by
 	if err != nil {
 		return nil, err
 	}
-	return b.Header.AppHash, nil
+	return b.SignedHeader.Header.AppHash, nil
 }
 
-func (w *world) block(ctx context.Context, height int64, nodes []string) (*light.Block, error) {
+// block fetches a header with its commit, checked for being consistent.
+func (w *world) block(ctx context.Context, height int64, nodes []string) (*cmtproto.LightBlock, error) {
 	var infos []peer.AddrInfo
 	for _, n := range nodes {
 		i, err := peer.AddrInfoFromString(n)
@@ -111,27 +115,44 @@ func (w *world) block(ctx context.Context, height int64, nodes []string) (*light
 	if err != nil {
 		return nil, err
 	}
-	return light.DecodeBlock(w.net.State().Manifest.Name, raw)
+	if _, err := light.DecodeBlock(w.net.State().Manifest.Name, raw); err != nil {
+		return nil, err
+	}
+	b := new(cmtproto.LightBlock)
+	return b, b.Unmarshal(raw)
 }
 
-// votes waits until the victim says itself that it is in step: only then do the
-// others hear it.
-func (w *world) votes(ctx context.Context) error {
-	base := ""
+// votes makes blocks until one carries the victim's signature.
+func (w *world) votes(ctx context.Context, nodes []string) (int64, error) {
+	var address []byte
 	for _, n := range w.net.State().Nodes {
-		if n.Name == victim {
-			base = n.HTTP
+		if n.Name != victim {
+			continue
 		}
+		pub, err := hex.DecodeString(n.Key)
+		if err != nil {
+			return 0, err
+		}
+		address = ed25519.PubKey(pub).Address()
 	}
-	for {
-		s, err := harness.NodeStatus(ctx, base)
-		if err == nil && !s.Syncing && s.P2PPeers > 0 {
-			return nil
+	var done struct {
+		Height int64 `json:"height"`
+	}
+	if err := w.hos(ctx, w.owner, &done, "grant", "revoke", w.spareGrant); err != nil {
+		return 0, err
+	}
+	for h := done.Height; ; h++ {
+		if _, err := w.net.AwaitHead(ctx, h, nodes...); err != nil {
+			return 0, fmt.Errorf("%s signs no block: %w", victim, err)
 		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(errors.New(victim+" is not in step"), err)
-		case <-time.After(100 * time.Millisecond):
+		b, err := w.block(ctx, h, nodes)
+		if err != nil {
+			return 0, err
+		}
+		for _, s := range b.SignedHeader.Commit.Signatures {
+			if bytes.Equal(s.ValidatorAddress, address) && s.BlockIdFlag == cmtproto.BlockIDFlagCommit {
+				return h, nil
+			}
 		}
 	}
 }

@@ -5,12 +5,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -26,20 +22,16 @@ type world struct {
 	net    *harness.Network
 	client *harness.Client
 
-	owner, guest  person
+	owner, guest  harness.Person
+	guestKey      string // public
 	front, garage lock
 	ring          *keystore.Ring // the owner's keys, for what no wallet would sign
 	caller        sdk.Caller     // signs with them, in a lane of its own
 
 	guestGrant string
+	spareGrant string           // one that is only there to be revoked
 	opened     *command.Command // one that the front door has executed
 	height     int64            // of the ledger when the validator was killed
-}
-
-// person is somebody with a wallet folder.
-type person struct {
-	name, home, pass string
-	public           string
 }
 
 // lock is a device with its key as the vendor registered it.
@@ -48,49 +40,37 @@ type lock struct {
 	remote *sdk.Device
 }
 
-// newPerson makes a passphrase file for a wallet folder.
-func (w *world) newPerson(name, home string) (person, error) {
-	secret := make([]byte, 16)
-	if _, err := rand.Read(secret); err != nil {
-		return person{}, err
-	}
-	p := person{name: name, home: home, pass: filepath.Join(w.net.Dir(), name+".pass")}
-	return p, os.WriteFile(p.pass, []byte(hex.EncodeToString(secret)), 0o600)
-}
-
 // exit is what hos says by its exit code when a device refuses.
 const exitRefused = 5
 
 // hos runs the owner's command line as a person would; the result is decoded
-// into result unless it is nil.
-func (w *world) hos(ctx context.Context, p person, result any, args ...string) (exit int, err error) {
-	w.detail("%s$ hos %s", p.name, shorten(args))
-	cmd := exec.CommandContext(ctx, filepath.Join(w.net.Programs(), "hos"), append(args, "--json", "--yes", "--quiet")...)
-	cmd.Env = append(os.Environ(), "HOS_HOME="+p.home, "HOS_PASSPHRASE_FILE="+p.pass)
-	var out, talk bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &talk
-	err = cmd.Run()
-	var ended *exec.ExitError
-	switch {
-	case err == nil, errors.As(err, &ended) && ended.ExitCode() == exitRefused:
-	default:
-		return cmd.ProcessState.ExitCode(), fmt.Errorf("hos %s: %w: %s", shorten(args), err, strings.TrimSpace(talk.String()))
+// into result unless it is nil. A device's refusal is a result.
+func (w *world) hos(ctx context.Context, p harness.Person, result any, args ...string) error {
+	w.detail("%s$ hos %s", p.Name, shorten(args))
+	a, err := w.net.Hos(ctx, p, args...)
+	if err != nil {
+		return err
 	}
-	if result != nil {
-		if err := json.Unmarshal(out.Bytes(), result); err != nil {
-			return cmd.ProcessState.ExitCode(), fmt.Errorf("hos %s: %w: %s", shorten(args), err, strings.TrimSpace(talk.String()))
-		}
+	if a.Exit != 0 && a.Exit != exitRefused {
+		return fmt.Errorf("hos %s: exit code %d: %s", shorten(args), a.Exit, bytes.TrimSpace(a.Talk))
 	}
-	return cmd.ProcessState.ExitCode(), nil
+	if result == nil {
+		return nil
+	}
+	return a.Decode(result)
 }
 
-// shorten cuts long arguments for the reader.
+// shorten cuts for the reader what is long or only there for the checks.
 func shorten(args []string) string {
-	out := make([]string, len(args))
-	for i, a := range args {
-		if out[i] = a; len(a) > 48 {
-			out[i] = a[:24] + "…"
+	var out []string
+	for _, a := range args {
+		if a == "--receipt-out" {
+			break
 		}
+		if len(a) > 48 {
+			a = a[:24] + "…"
+		}
+		out = append(out, a)
 	}
 	return strings.Join(out, " ")
 }
@@ -103,13 +83,14 @@ type answer struct {
 
 // door runs hos door and returns the device's receipt: the bytes that hos wrote
 // to a file, verified here against the device's registered key.
-func (w *world) door(ctx context.Context, p person, method string, l lock) (answer, error) {
+func (w *world) door(ctx context.Context, p harness.Person, method string, l lock, flags ...string) (answer, error) {
 	file := filepath.Join(w.net.Dir(), "receipt.cbor")
 	var said struct {
 		Command command.ID `json:"command"`
 		Status  string     `json:"status"`
 	}
-	if _, err := w.hos(ctx, p, &said, "door", method, l.Name, "--receipt-out", file, "--force"); err != nil {
+	args := append(append([]string{"door", method, l.Name}, flags...), "--receipt-out", file, "--force")
+	if err := w.hos(ctx, p, &said, args...); err != nil {
 		return answer{}, err
 	}
 	raw, err := os.ReadFile(file)

@@ -10,7 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
+	"github.com/hybridos-net/hybridos/deviceos/agent"
 	"github.com/hybridos-net/hybridos/deviceos/peripheral/lock"
 )
 
@@ -90,4 +92,27 @@ func (n *Network) UseNodes(device string, nodes ...string) error {
 		}
 		return fmt.Errorf("device %s: %w", device, ErrNoProcess)
 	})
+}
+
+// AwaitDevice returns what a device's agent says as soon as that is as wanted.
+func (n *Network) AwaitDevice(ctx context.Context, device string, ok func(agent.Status) bool) (agent.Status, error) {
+	d, err := n.Device(device)
+	if err != nil {
+		return agent.Status{}, err
+	}
+	home, err := agent.OpenHome(d.Home)
+	if err != nil {
+		return agent.Status{}, err
+	}
+	for {
+		s, err := agent.AskStatus(ctx, home, d.Model)
+		if err == nil && ok(s) {
+			return s, nil
+		}
+		select {
+		case <-ctx.Done():
+			return s, errors.Join(fmt.Errorf("%s stands at height %d", device, s.Height), ctx.Err(), err)
+		case <-time.After(pollTime):
+		}
+	}
 }
