@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/testnet/manifest"
@@ -217,6 +218,21 @@ func (n *Network) Running() []string {
 	return out
 }
 
+// AwaitNone returns when no process of the network runs.
+func (n *Network) AwaitNone(ctx context.Context) error {
+	for {
+		left := n.Running()
+		if len(left) == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s runs: %w", left[0], ctx.Err())
+		case <-time.After(look):
+		}
+	}
+}
+
 // Start starts one process that does not run, and returns when it is ready.
 func (n *Network) Start(ctx context.Context, name string) error {
 	n.mu.Lock()
@@ -353,3 +369,6 @@ func (n *Network) Remove() error {
 	}
 	return os.RemoveAll(n.cfg.Dir)
 }
+
+// Tail is the end of a process's log.
+func (n *Network) Tail(name string) string { return tail(n.Logs(), name) }

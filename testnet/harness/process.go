@@ -36,11 +36,12 @@ type Mark struct {
 	Birth string `json:"birth"`
 }
 
-func (m Mark) alive() bool { return m.PID > 0 && m.Birth != "" && birth(m.PID) == m.Birth }
+// Alive reports whether that very process runs.
+func (m Mark) Alive() bool { return m.PID > 0 && m.Birth != "" && birth(m.PID) == m.Birth }
 
 func (p *process) alive() bool {
 	if p.done == nil {
-		return p.mark.alive()
+		return p.mark.Alive()
 	}
 	select {
 	case <-p.done:
