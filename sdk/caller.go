@@ -1,6 +1,8 @@
 package sdk
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/hybridos-net/hybridos/chain/codec"
@@ -33,11 +35,15 @@ type Call struct {
 	Seen     int64         // the highest ledger height that the caller has verified
 }
 
-// Sign makes the signed command of a call.
+// Sign makes the signed command of a call. It uses up a number of the lane even
+// when the call is refused as malformed.
 func (s Caller) Sign(c Call) (*command.Command, error) {
+	if s.Key == nil || s.Nonce == nil {
+		return nil, errors.New("a caller needs a key and a source of nonces")
+	}
 	nonce, err := s.Nonce()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("next number of the replay lane: %w", err)
 	}
 	now := time.Now()
 	if s.Now != nil {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
 
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/key"
@@ -28,17 +28,13 @@ func (c *Client) Device(k key.Public, addrs []string) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(infos) == 0 {
+	switch len(infos) {
+	case 0:
 		return nil, &Error{Kind: BadAddress, Detail: "no address of the device is known"}
+	case 1:
+		return &Device{c: c, key: k, peer: infos[0]}, nil
 	}
-	merged := infos[0]
-	for _, i := range infos[1:] {
-		if i.ID != merged.ID {
-			return nil, &Error{Kind: BadAddress, Detail: "addresses of two different peers"}
-		}
-		merged.Addrs = append(merged.Addrs, i.Addrs...)
-	}
-	return &Device{c: c, key: k, peer: merged}, nil
+	return nil, &Error{Kind: BadAddress, Detail: "addresses of two different peers"}
 }
 
 // Send sends a signed command and returns the verified receipt, whatever it
@@ -83,40 +79,71 @@ func (d *Device) verify(raw []byte, id command.ID) (*command.Receipt, error) {
 
 // sharedLink is the one stream to a peer, dialled by whoever comes first.
 type sharedLink struct {
-	mu   sync.Mutex
-	link *link.Link
+	dialling chan struct{} // cap 1, held while dialling
+	link     *link.Link    // nil before the first dial; guarded by Client.mu
 }
 
-func (c *Client) link(ctx context.Context, p peer.AddrInfo) (*link.Link, error) {
+// shared finds the entry of a peer and the link in it.
+func (c *Client) shared(p peer.ID) (*sharedLink, *link.Link, error) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.links == nil {
-		c.mu.Unlock()
+		return nil, nil, link.ErrClosed
+	}
+	s, ok := c.links[p]
+	if !ok {
+		s = &sharedLink{dialling: make(chan struct{}, 1)}
+		c.links[p] = s
+	}
+	return s, s.link, nil
+}
+
+// link gives the link to a peer, dialled by one caller while the others wait.
+func (c *Client) link(ctx context.Context, p peer.AddrInfo) (*link.Link, error) {
+	s, l, err := c.shared(p.ID)
+	if err != nil {
+		return nil, err
+	}
+	if l != nil {
+		// A link that is lost dials what is known of the peer. The device may have
+		// moved since the link was made.
+		c.cfg.Host.Peerstore().AddAddrs(p.ID, p.Addrs, peerstore.TempAddrTTL)
+		return l, nil
+	}
+	select {
+	case s.dialling <- struct{}{}:
+		defer func() { <-s.dialling }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-c.closed:
 		return nil, link.ErrClosed
 	}
-	s, ok := c.links[p.ID]
-	if !ok {
-		s = new(sharedLink)
-		c.links[p.ID] = s
+	if _, l, err := c.shared(p.ID); l != nil || err != nil {
+		return l, err
 	}
-	c.mu.Unlock()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.link != nil {
-		return s.link, nil
-	}
+	return c.dial(ctx, s, p)
+}
+
+// dial makes the link of a peer; Close ends it.
+func (c *Client) dial(ctx context.Context, s *sharedLink, p peer.AddrInfo) (*link.Link, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-c.closed:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	l, err := link.Dial(ctx, c.cfg.Host, p)
 	if err != nil {
 		return nil, err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.links == nil {
+		return nil, errors.Join(link.ErrClosed, l.Close())
+	}
 	s.link = l
 	return l, nil
-}
-
-func (s *sharedLink) close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.link == nil {
-		return nil
-	}
-	return s.link.Close()
 }

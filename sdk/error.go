@@ -16,11 +16,14 @@ func (k ErrorKind) Error() string { return string(k) }
 
 // The kinds.
 const (
-	// NoNode: no node answers; check the network and try again.
+	// NoNode: no node gives an answer that fits; check the network and try again.
 	NoNode ErrorKind = "no_node"
 	// Refused: the ledger refused the transaction; the detail begins with the
 	// rule's kind.
 	Refused ErrorKind = "refused"
+	// Undecided: a node took the transaction, but no block came in time; hand in
+	// the same bytes again.
+	Undecided ErrorKind = "undecided"
 	// BadAddress: not a multiaddr with a peer id, or none is known.
 	BadAddress ErrorKind = "bad_address"
 	// Unreachable: the device was not reached; nothing was executed.
@@ -31,6 +34,11 @@ const (
 	// BadReceipt: the answer is not signed by the device for this command.
 	BadReceipt ErrorKind = "bad_receipt"
 )
+
+// Kinds lists every kind.
+func Kinds() []ErrorKind {
+	return []ErrorKind{NoNode, Refused, Undecided, BadAddress, Unreachable, NoReceipt, BadReceipt}
+}
 
 // Error is a failure with its kind, detail for people and what lies behind it.
 type Error struct {

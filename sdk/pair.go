@@ -2,17 +2,21 @@ package sdk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/hybridos-net/hybridos/p2p/pairing"
 	"github.com/hybridos-net/hybridos/p2p/topic"
 )
 
 // Pair reaches the device of a pairing code and makes the owner's account its
-// owner. ctx bounds the whole conversation, the ledger's commit included.
+// owner. ctx bounds the whole conversation with the device; the owner's Claim and
+// Commit bound themselves. When a Peer comes with an error, the ledger may have
+// the claim all the same.
 func (c *Client) Pair(ctx context.Context, code pairing.Code, o pairing.Owner) (pairing.Peer, pairing.Armed, error) {
 	infos, err := parseAddrs(code.Addrs)
 	if err != nil {
@@ -20,13 +24,9 @@ func (c *Client) Pair(ctx context.Context, code pairing.Code, o pairing.Owner) (
 	}
 	last := error(&Error{Kind: BadAddress, Detail: "the pairing code has no address"})
 	for _, info := range infos {
-		if err := c.cfg.Host.Connect(ctx, info); err != nil {
-			last = &Error{Kind: Unreachable, Detail: "device of the pairing code", Cause: err}
-			continue
-		}
-		st, err := c.cfg.Host.NewStream(ctx, info.ID, topic.Pair)
+		st, err := c.openPair(ctx, info)
 		if err != nil {
-			last = &Error{Kind: Unreachable, Detail: "device does not take part in pairing", Cause: err}
+			last = err
 			continue
 		}
 		return pairOver(ctx, st, code, o)
@@ -34,14 +34,33 @@ func (c *Client) Pair(ctx context.Context, code pairing.Code, o pairing.Owner) (
 	return pairing.Peer{}, pairing.Armed{}, last
 }
 
+// openPair tries one peer, with a share of the time.
+func (c *Client) openPair(ctx context.Context, info peer.AddrInfo) (network.Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, pairDial)
+	defer cancel()
+	if err := c.cfg.Host.Connect(ctx, info); err != nil {
+		return nil, &Error{Kind: Unreachable, Detail: "device of the pairing code", Cause: err}
+	}
+	// A device behind a relay is reached over a limited connection.
+	st, err := c.cfg.Host.NewStream(network.WithAllowLimitedConn(ctx, "pair"), info.ID, topic.Pair)
+	if err != nil {
+		return nil, &Error{Kind: Unreachable, Detail: "device does not take part in pairing", Cause: err}
+	}
+	return st, nil
+}
+
 func pairOver(ctx context.Context, st network.Stream, code pairing.Code, o pairing.Owner) (pairing.Peer, pairing.Armed, error) {
-	defer st.Close()
 	if d, ok := ctx.Deadline(); ok {
 		if err := st.SetDeadline(d); err != nil {
-			return pairing.Peer{}, pairing.Armed{}, fmt.Errorf("set deadline: %w", err)
+			return pairing.Peer{}, pairing.Armed{}, errors.Join(fmt.Errorf("set deadline: %w", err), st.Reset())
 		}
 	}
-	stop := context.AfterFunc(ctx, func() { st.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	return pairing.Wallet(st, code, o)
+	stop := context.AfterFunc(ctx, func() { _ = st.SetDeadline(time.Unix(1, 0)) })
+	p, armed, err := pairing.Wallet(st, code, o)
+	if !stop() && err != nil {
+		_ = st.Reset()
+		return p, armed, fmt.Errorf("pairing ended early: %w", errors.Join(ctx.Err(), err))
+	}
+	_ = st.Close() // after a refusal the device still reads why
+	return p, armed, err
 }

@@ -15,7 +15,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -43,14 +45,19 @@ type Config struct {
 
 // Client follows one ledger. It is safe for concurrent use.
 type Client struct {
-	cfg    Config
-	chain  codec.ChainDigest
-	nodes  []peer.AddrInfo
-	fetch  *fetch.Client
-	ledger *light.Client
+	cfg     Config
+	chain   codec.ChainDigest
+	nodes   []peer.AddrInfo
+	fetch   *fetch.Client   // goes from node to node when one fails
+	each    []*fetch.Client // one for each node, if there are several
+	ledger  *light.Client
+	silence time.Duration
+
+	following atomic.Bool
+	closed    chan struct{}
 
 	mu    sync.Mutex
-	links map[peer.ID]*sharedLink
+	links map[peer.ID]*sharedLink // nil once closed
 }
 
 // New checks the configuration; it contacts nobody.
@@ -71,31 +78,66 @@ func New(cfg Config) (*Client, error) {
 	if len(nodes) == 0 {
 		return nil, &Error{Kind: NoNode, Detail: "no node is configured"}
 	}
-	f, err := fetch.NewClient(fetch.ClientConfig{Host: cfg.Host, Nodes: nodes, Logger: cfg.Logger})
+	c := &Client{
+		cfg: cfg, chain: cfg.Genesis.Chain(), nodes: nodes, silence: silence,
+		closed: make(chan struct{}), links: make(map[peer.ID]*sharedLink),
+	}
+	if c.fetch, err = fetch.NewClient(fetch.ClientConfig{Host: cfg.Host, Nodes: nodes, Logger: cfg.Logger}); err != nil {
+		return nil, err
+	}
+	for i := range nodes {
+		if len(nodes) == 1 {
+			break
+		}
+		f, err := fetch.NewClient(fetch.ClientConfig{Host: cfg.Host, Nodes: nodes[i : i+1], Logger: cfg.Logger})
+		if err != nil {
+			return nil, err
+		}
+		c.each = append(c.each, f)
+	}
+	c.ledger, err = light.New(light.Config{Genesis: cfg.Genesis, Source: source{c.fetch}, Store: cfg.Store, Now: cfg.Now})
 	if err != nil {
 		return nil, err
 	}
-	l, err := light.New(light.Config{Genesis: cfg.Genesis, Source: f, Store: cfg.Store, Now: cfg.Now})
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return &Client{
-		cfg: cfg, chain: cfg.Genesis.Chain(), nodes: nodes, fetch: f, ledger: l,
-		links: make(map[peer.ID]*sharedLink),
-	}, nil
+	return c, nil
 }
 
-// Close ends every stream that the client holds.
+// Close ends every stream that the client holds and every dial to a device.
+// Commands under way return; what was sent by then is of kind NoReceipt.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	links := c.links
+	if links != nil {
+		close(c.closed)
+	}
 	c.links = nil
 	c.mu.Unlock()
 	errs := []error{c.fetch.Close()}
-	for _, l := range links {
-		errs = append(errs, l.close())
+	for _, f := range c.each {
+		errs = append(errs, f.Close())
+	}
+	for _, s := range links {
+		if s.link != nil { // nobody changes it any more
+			errs = append(errs, s.link.Close())
+		}
 	}
 	return errors.Join(errs...)
+}
+
+// source is fetch with the errors of this package, so that a read of a View
+// fails with the same kinds as a call of the Client.
+type source struct{ f *fetch.Client }
+
+var _ light.Source = source{}
+
+func (s source) LightBlock(ctx context.Context, height int64) ([]byte, error) {
+	raw, err := s.f.LightBlock(ctx, height)
+	return raw, nodeError(err)
+}
+
+func (s source) Prove(ctx context.Context, key []byte, height int64) (light.Proof, error) {
+	p, err := s.f.Prove(ctx, key, height)
+	return p, nodeError(err)
 }
 
 // Chain is the digest of the ledger, for signing.
@@ -105,18 +147,48 @@ func (c *Client) Chain() codec.ChainDigest { return c.chain }
 func (c *Client) Ledger() *light.Client { return c.ledger }
 
 // View fetches and verifies the newest header and gives the state under it.
-// Every Get of the view is proven.
+// Every Get of the view is proven, or fails with a kind of this package or of
+// chain/light. A node cannot change what a view says, but it can know of nothing
+// new; where several are configured, the others are then asked too. Whoever needs
+// a fresh state looks at View.Head.
 func (c *Client) View(ctx context.Context) (*light.View, error) {
-	if _, err := c.ledger.Update(ctx); err != nil {
-		return nil, nodeError(err)
+	if _, err := c.update(ctx); err != nil {
+		return nil, err
 	}
 	return c.ledger.View(ctx), nil
 }
 
+// update moves the head to the newest header. A node that lies, or whose newest
+// header is old, is one of several: the others are asked, once each.
+func (c *Client) update(ctx context.Context) (light.Head, error) {
+	h, err := c.ledger.Update(ctx)
+	for _, f := range c.each {
+		if errors.Is(err, NoNode) || ctx.Err() != nil || err == nil && c.fresh(h) {
+			break
+		}
+		if other, e := c.askOne(ctx, f); e == nil {
+			h, err = other, nil
+		}
+	}
+	return h, err
+}
+
+// askOne offers the newest header of one node to the light client.
+func (c *Client) askOne(ctx context.Context, f *fetch.Client) (light.Head, error) {
+	raw, err := f.LightBlock(ctx, 0)
+	if err != nil {
+		return light.Head{}, err
+	}
+	return c.ledger.Offer(ctx, raw)
+}
+
+// fresh reports whether a head is not older than an idle ledger's newest one.
+func (c *Client) fresh(h light.Head) bool { return c.cfg.Now().Sub(h.Time) < c.silence }
+
 // ViewAfter gives a view in which the block of the given height has taken
-// effect, waiting for the next header where needed.
+// effect, waiting for the next header where needed. It waits until ctx ends.
 func (c *Client) ViewAfter(ctx context.Context, height int64) (*light.View, error) {
-	for {
+	for n := 0; ; n++ {
 		v, err := c.View(ctx)
 		if err != nil {
 			return nil, err
@@ -128,6 +200,12 @@ func (c *Client) ViewAfter(ctx context.Context, height int64) (*light.View, erro
 		case <-ctx.Done():
 			return nil, &Error{Kind: NoNode, Detail: fmt.Sprintf("no header after height %d came", height), Cause: ctx.Err()}
 		case <-time.After(pollPause):
+		}
+		// The node asked first may have stopped at an old height.
+		if len(c.each) > 0 {
+			if _, err := c.askOne(ctx, c.each[n%len(c.each)]); err != nil {
+				c.cfg.Logger.Debug("no newer header", "node", c.nodes[n%len(c.each)].ID, "err", err)
+			}
 		}
 	}
 }
@@ -160,19 +238,25 @@ func nextSequence(v state.View, actor key.AccountID, vendor bool) (uint64, error
 
 // Submit hands in a signed transaction and waits until it is committed; it
 // returns the height. A refusal is of kind Refused and carries the ledger's
-// words. The node's word on the height is not proof: read the record with
-// ViewAfter.
+// words. After any other error its fate is open, since a node may have taken it
+// before it failed; handing in the same bytes again is safe and gives the
+// outcome. Neither height nor refusal is proof, only a node's word: read the
+// record with ViewAfter.
 func (c *Client) Submit(ctx context.Context, t *tx.Tx) (int64, error) {
 	r, err := c.fetch.Submit(ctx, t.Bytes())
-	if err != nil {
+	switch {
+	case errors.Is(err, fetch.Timeout):
+		return 0, &Error{Kind: Undecided, Detail: "the transaction was taken but not yet committed", Cause: err}
+	case err != nil:
 		return 0, nodeError(err)
-	}
-	if r.Code != 0 {
+	case r.Code != 0:
 		return r.Height, &Error{Kind: Refused, Detail: printable(r.Log)}
 	}
 	return r.Height, nil
 }
 
+// parseAddrs reads multiaddrs; those of one peer become one entry, at the place
+// of the first.
 func parseAddrs(texts []string) ([]peer.AddrInfo, error) {
 	var out []peer.AddrInfo
 	for _, s := range texts {
@@ -180,7 +264,12 @@ func parseAddrs(texts []string) ([]peer.AddrInfo, error) {
 		if err != nil {
 			return nil, &Error{Kind: BadAddress, Detail: fmt.Sprintf("%q: %v", s, err)}
 		}
-		out = append(out, *info)
+		i := slices.IndexFunc(out, func(o peer.AddrInfo) bool { return o.ID == info.ID })
+		if i < 0 {
+			out = append(out, *info)
+			continue
+		}
+		out[i].Addrs = append(out[i].Addrs, info.Addrs...)
 	}
 	return out, nil
 }

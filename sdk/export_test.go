@@ -1,0 +1,9 @@
+package sdk
+
+import "time"
+
+// SetSilence shortens the time after which Follow asks a node.
+func (c *Client) SetSilence(d time.Duration) { c.silence = d }
+
+// Printable is printable.
+var Printable = printable
