@@ -2,9 +2,11 @@ package sdktest
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 
+	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/hybridos-net/hybridos/chain/command"
@@ -57,23 +59,39 @@ type Device struct {
 	*Node
 	Key *key.Private
 
-	ledger *Ledger
-	mu     sync.Mutex
-	answer func(raw []byte) []byte // nil: by the rules
-	ran    []command.ID
+	ledger    *Ledger
+	transport crypto.PrivKey
+	mu        sync.Mutex
+	answer    func(raw []byte) []byte // nil: by the rules
+	ran       []command.ID
 }
 
 // NewDevice runs a device with the key; what it may do stands on the ledger.
 func NewDevice(t testing.TB, l *Ledger, k *key.Private) *Device {
 	t.Helper()
-	d := &Device{Key: k, ledger: l}
-	h := p2ptest.Slim(t)
-	s, err := link.New(link.Config{Host: h, Handler: d.handle})
+	d := &Device{Key: k, ledger: l, transport: p2ptest.Key(t)}
+	d.listen(t)
+	return d
+}
+
+func (d *Device) listen(t testing.TB) {
+	t.Helper()
+	h, err := slim.Listen(slim.Config{Key: d.transport})
 	if err != nil {
 		t.Fatal(err)
 	}
+	s, err := link.New(link.Config{Host: h, Handler: d.handle})
+	if err != nil {
+		t.Fatal(errors.Join(err, h.Close()))
+	}
 	d.Node = serve(t, h, s.Run, s.Ready())
-	return d
+}
+
+// Move ends the device and starts it again as the same peer at another address.
+func (d *Device) Move(t testing.TB) {
+	t.Helper()
+	d.Kill()
+	d.listen(t)
 }
 
 // Lie answers by f from now on; nil: honestly again. An empty answer closes the

@@ -1,0 +1,78 @@
+package sdk_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/hybridos-net/hybridos/chain/codec"
+	"github.com/hybridos-net/hybridos/chain/command"
+	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/tx"
+	"github.com/hybridos-net/hybridos/sdk"
+	"github.com/hybridos-net/hybridos/sdk/sdktest"
+)
+
+func TestCaller_Sign(t *testing.T) {
+	k := sdktest.Key(t)
+	owner := sdktest.Key(t).Public().AccountID()
+	now := time.UnixMilli(1_800_000_000_123)
+	nonce := uint64(4)
+	caller := sdk.Caller{
+		Chain: codec.ChainDigest{1, 2}, Key: k, Principal: owner, Salt: 9,
+		Nonce: func() (uint64, error) { nonce++; return nonce, nil }, Now: func() time.Time { return now },
+	}
+	call := sdk.Call{Device: key.DeviceID{7}, Epoch: 3, Endpoint: "lock", Method: "open", Params: []byte{1}, Seen: 12}
+	c, err := caller.Sign(call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.VerifyBy(caller.Chain, k.Public()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := command.Decode(c.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	b := c.Body
+	if b.Principal != owner || b.Grant != nil || b.Key != k.Public().ID() || b.Salt != 9 || b.Nonce != 5 || b.Seen != 12 || b.Chain != command.Prefix(caller.Chain) {
+		t.Errorf("%+v", b)
+	}
+	if b.IssuedAt != 1_800_000_000_123 || b.Expires-b.IssuedAt != command.MaxLife {
+		t.Errorf("lives from %d to %d", b.IssuedAt, b.Expires)
+	}
+	caller.Grant, call.Life, call.Seen = &tx.ID{5}, 2*time.Second, -1
+	if c, err = caller.Sign(call); err != nil {
+		t.Fatal(err)
+	}
+	b = c.Body
+	if b.Principal != k.Public().AccountID() || *b.Grant != (tx.ID{5}) || b.Nonce != 6 || b.Expires-b.IssuedAt != 2000 || b.Seen != 0 {
+		t.Errorf("under a grant: %+v", b)
+	}
+}
+
+func TestCaller_Refusals(t *testing.T) {
+	k := sdktest.Key(t)
+	full := errors.New("disk full")
+	one := func() (uint64, error) { return 1, nil }
+	good := sdk.Call{Device: key.DeviceID{7}, Epoch: 1, Endpoint: "lock", Method: "open"}
+	edit := func(f func(*sdk.Call)) sdk.Call { c := good; f(&c); return c }
+	for name, c := range map[string]struct {
+		caller sdk.Caller
+		call   sdk.Call
+		kind   error
+	}{
+		"no key":          {sdk.Caller{Nonce: one}, good, nil},
+		"no nonces":       {sdk.Caller{Key: k}, good, nil},
+		"nonce not kept":  {sdk.Caller{Key: k, Nonce: func() (uint64, error) { return 0, full }}, good, full},
+		"nonce zero":      {sdk.Caller{Key: k, Nonce: func() (uint64, error) { return 0, nil }}, good, command.Malformed},
+		"no epoch":        {sdk.Caller{Key: k, Nonce: one}, edit(func(c *sdk.Call) { c.Epoch = 0 }), command.Malformed},
+		"bad method":      {sdk.Caller{Key: k, Nonce: one}, edit(func(c *sdk.Call) { c.Method = "Open!" }), command.Malformed},
+		"negative life":   {sdk.Caller{Key: k, Nonce: one}, edit(func(c *sdk.Call) { c.Life = -time.Second }), command.Malformed},
+		"params too long": {sdk.Caller{Key: k, Nonce: one}, edit(func(c *sdk.Call) { c.Params = make([]byte, command.MaxBytes) }), command.TooLarge},
+	} {
+		_, err := c.caller.Sign(c.call)
+		if err == nil || c.kind != nil && !errors.Is(err, c.kind) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
