@@ -22,7 +22,7 @@ RACE := ./chain/codec ./chain/key ./chain/tx ./chain/command ./chain/state/... .
 .PHONY: help build demo test bench fuzz lint vuln install clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | column -t -s "$$(printf '\t')"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## all programs, into bin/
 	@mkdir -p $(BIN)
