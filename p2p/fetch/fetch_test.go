@@ -381,6 +381,28 @@ func TestServer_Frames(t *testing.T) {
 	}
 }
 
+// TestServer_Sitters: peers who hold every stream and ask nothing do not keep
+// others out.
+func TestServer_Sitters(t *testing.T) {
+	h := serve(t, fetch.ServerConfig{Backend: honest(), Streams: 4, StreamsPerPeer: 2, Idle: time.Minute})
+	for range 2 {
+		x := p2ptest.Slim(t)
+		p2ptest.Connect(t, x, h)
+		for range 2 {
+			s, err := x.NewStream(patience(t), h.ID(), topic.Fetch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Write([]byte{5}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if b, err := client(t, h.Info()).LightBlock(patience(t), 3); err != nil || string(b) != "block 3" {
+		t.Fatalf("kept out: %q, %v", b, err)
+	}
+}
+
 // TestServer_Streams: a peer has a share of streams.
 func TestServer_Streams(t *testing.T) {
 	h, x := serve(t, fetch.ServerConfig{Backend: honest(), StreamsPerPeer: 1, Idle: time.Minute}), p2ptest.Slim(t)

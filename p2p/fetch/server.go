@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/p2p/frame"
+	"github.com/hybridos-net/hybridos/p2p/internal/seat"
 	"github.com/hybridos-net/hybridos/p2p/topic"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -20,7 +20,8 @@ import (
 type ServerConfig struct {
 	Host    host.Host // required
 	Backend Backend   // required
-	// Streams and StreamsPerPeer bound the open streams of both protocols.
+	// Streams and StreamsPerPeer bound the open streams of both protocols. When
+	// there are too many, one that only waits makes room.
 	Streams, StreamsPerPeer int
 	// Workers bounds the queries, Waiting the submissions answered at once.
 	Workers, Waiting int
@@ -40,12 +41,7 @@ type Server struct {
 	meter   *meter
 	workers chan struct{}
 	waiting chan struct{}
-
-	mu      sync.Mutex
-	streams map[network.Stream]struct{}
-	perPeer map[peer.ID]int
-	closed  bool
-	work    sync.WaitGroup
+	house   *seat.House
 	ready   chan struct{}
 }
 
@@ -74,8 +70,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 		meter:   newMeter(cfg.Rate, cfg.Burst, meters, cfg.Now),
 		workers: make(chan struct{}, cfg.Workers),
 		waiting: make(chan struct{}, cfg.Waiting),
-		streams: map[network.Stream]struct{}{},
-		perPeer: map[peer.ID]int{},
+		house:   seat.New(cfg.Streams, cfg.StreamsPerPeer),
 		ready:   make(chan struct{}),
 	}, nil
 }
@@ -99,64 +94,34 @@ func (s *Server) Run(ctx context.Context) error {
 	<-ctx.Done()
 	s.cfg.Host.RemoveStreamHandler(topic.Fetch)
 	s.cfg.Host.RemoveStreamHandler(topic.Submit)
-	s.mu.Lock()
-	s.closed = true
-	for st := range s.streams {
-		_ = st.ResetWithError(network.StreamShutdown)
-	}
-	s.mu.Unlock()
-	s.work.Wait()
+	s.house.Close()
 	return nil
 }
 
 // Ready is closed when Run serves.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
-// enter admits a stream within the limits.
-func (s *Server) enter(st network.Stream) bool {
-	from := st.Conn().RemotePeer()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || len(s.streams) >= s.cfg.Streams || s.perPeer[from] >= s.cfg.StreamsPerPeer {
-		return false
-	}
-	s.streams[st] = struct{}{}
-	s.perPeer[from]++
-	s.work.Add(1)
-	return true
-}
-
-// leave forgets a stream.
-func (s *Server) leave(st network.Stream) {
-	from := st.Conn().RemotePeer()
-	s.mu.Lock()
-	delete(s.streams, st)
-	if s.perPeer[from]--; s.perPeer[from] == 0 {
-		delete(s.perPeer, from)
-	}
-	s.mu.Unlock()
-	s.work.Done()
-}
-
 // answerer makes the answer to one request; nil ends the stream.
 type answerer func(ctx context.Context, from peer.ID, request []byte) []byte
 
 // serve answers the requests of one stream one after the other.
 func (s *Server) serve(ctx context.Context, st network.Stream, maxIn, maxOut int, answer answerer) {
-	if !s.enter(st) {
-		_ = st.ResetWithError(network.StreamResourceLimitExceeded)
+	from := st.Conn().RemotePeer()
+	place := s.house.Enter(st, from)
+	if place == nil {
 		return
 	}
-	defer s.leave(st)
-	from := st.Conn().RemotePeer()
+	defer place.Leave()
 	in, out := frame.NewReader(st, maxIn), frame.NewWriter(st, maxOut)
 	for {
 		_ = st.SetReadDeadline(time.Now().Add(s.cfg.Idle))
 		request, err := in.Next()
 		if err == nil {
+			place.Busy()
 			reply := answer(ctx, from, request)
 			_ = st.SetWriteDeadline(time.Now().Add(drain))
 			err = out.Write(reply)
+			place.Rest()
 		}
 		if err != nil {
 			s.cfg.Logger.Debug("stream closed", "protocol", st.Protocol(), "peer", from, "cause", err)

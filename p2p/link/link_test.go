@@ -333,6 +333,31 @@ func TestServer_Limits(t *testing.T) {
 	}
 }
 
+// TestServer_Sitters: peers who hold streams and say nothing, or half of
+// something, do not keep a sender out.
+func TestServer_Sitters(t *testing.T) {
+	y := p2ptest.Slim(t)
+	run(t, link.Config{Host: y, Streams: 4, StreamsPerPeer: 2, Handler: echoes})
+	for range 2 {
+		x := p2ptest.Slim(t)
+		for range 2 {
+			s := raw(t, x, y)
+			if _, err := s.Write([]byte{5, 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s := raw(t, p2ptest.Slim(t), y)
+	_ = s.SetDeadline(time.Now().Add(10 * time.Second))
+	ask := frame.Append(nil, []byte{1, 'x'})
+	if _, err := s.Write(ask); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(s, make([]byte, len(ask))); err != nil {
+		t.Fatalf("kept out: %v", err)
+	}
+}
+
 // TestServer_Idle: a silent stream is closed.
 func TestServer_Idle(t *testing.T) {
 	x, y := p2ptest.Slim(t), p2ptest.Slim(t)

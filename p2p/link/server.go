@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hybridos-net/hybridos/p2p/frame"
+	"github.com/hybridos-net/hybridos/p2p/internal/seat"
 	"github.com/hybridos-net/hybridos/p2p/topic"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -28,7 +29,8 @@ type Config struct {
 	Handler Handler   // required
 	// InFlight bounds the commands of one stream being handled at once.
 	InFlight int
-	// Streams and StreamsPerPeer bound the open command streams.
+	// Streams and StreamsPerPeer bound the open command streams. When there are
+	// too many, one that only waits makes room.
 	Streams, StreamsPerPeer int
 	// Idle closes a stream without requests.
 	Idle time.Duration
@@ -39,14 +41,9 @@ type Config struct {
 
 // Server is the device's end.
 type Server struct {
-	cfg Config
-
-	mu      sync.Mutex
-	streams map[network.Stream]struct{}
-	perPeer map[peer.ID]int
-	closed  bool
-	work    sync.WaitGroup
-	ready   chan struct{}
+	cfg   Config
+	house *seat.House
+	ready chan struct{}
 }
 
 // New checks the configuration; it starts nothing.
@@ -71,7 +68,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{cfg: cfg, streams: map[network.Stream]struct{}{}, perPeer: map[peer.ID]int{}, ready: make(chan struct{})}, nil
+	return &Server{cfg: cfg, house: seat.New(cfg.Streams, cfg.StreamsPerPeer), ready: make(chan struct{})}, nil
 }
 
 // Run serves until ctx ends, then closes all streams and returns when every
@@ -81,54 +78,23 @@ func (s *Server) Run(ctx context.Context) error {
 	close(s.ready)
 	<-ctx.Done()
 	s.cfg.Host.RemoveStreamHandler(topic.Command)
-	s.mu.Lock()
-	s.closed = true
-	for st := range s.streams {
-		_ = st.ResetWithError(network.StreamShutdown)
-	}
-	s.mu.Unlock()
-	s.work.Wait()
+	s.house.Close()
 	return nil
 }
 
 // Ready is closed when Run serves.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
-// enter admits a stream within the limits.
-func (s *Server) enter(st network.Stream) bool {
-	from := st.Conn().RemotePeer()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || len(s.streams) >= s.cfg.Streams || s.perPeer[from] >= s.cfg.StreamsPerPeer {
-		return false
-	}
-	s.streams[st] = struct{}{}
-	s.perPeer[from]++
-	s.work.Add(1)
-	return true
-}
-
-// leave forgets a stream.
-func (s *Server) leave(st network.Stream) {
-	from := st.Conn().RemotePeer()
-	s.mu.Lock()
-	delete(s.streams, st)
-	if s.perPeer[from]--; s.perPeer[from] == 0 {
-		delete(s.perPeer, from)
-	}
-	s.mu.Unlock()
-	s.work.Done()
-}
-
 // serve runs one stream to its end.
 func (s *Server) serve(ctx context.Context, st network.Stream) {
-	if !s.enter(st) {
-		_ = st.ResetWithError(network.StreamResourceLimitExceeded)
+	from := st.Conn().RemotePeer()
+	place := s.house.Enter(st, from)
+	if place == nil {
 		return
 	}
-	defer s.leave(st)
+	defer place.Leave()
 	c := &serving{
-		server: s, stream: st, from: st.Conn().RemotePeer(),
+		server: s, stream: st, seat: place, from: from,
 		in:      frame.NewReader(st, maxRequest),
 		out:     frame.NewWriter(st, maxAnswer),
 		slots:   make(chan struct{}, s.cfg.InFlight),
@@ -152,6 +118,7 @@ func (s *Server) serve(ctx context.Context, st network.Stream) {
 type serving struct {
 	server *Server
 	stream network.Stream
+	seat   *seat.Seat
 	from   peer.ID
 
 	in     *frame.Reader // of the reading goroutine
@@ -271,6 +238,8 @@ func (c *serving) next() (uint64, []byte, error) {
 
 // answer handles a command and writes its receipt.
 func (c *serving) answer(ctx context.Context, n uint64, body []byte) error {
+	c.seat.Busy()
+	defer c.seat.Rest()
 	receipt := c.server.cfg.Handler(ctx, c.from, body)
 	if len(receipt) == 0 || len(receipt) > topic.MaxReceipt {
 		return fmt.Errorf("handler answers %d bytes", len(receipt))
