@@ -181,7 +181,7 @@ func (a *Agent) buildMesh(p *parts) (err error) {
 	}
 	p.pairer = &pairer{
 		host: p.host, home: home, model: a.opts.Config.Model, chain: home.Genesis.Chain(), vault: p.vault, gate: p.gate,
-		light: p.light, clock: p.clock, log: log.With("subsystem", "pairing"), places: make(chan struct{}, maxPairings),
+		light: p.light, clock: p.clock, log: log.With("subsystem", "pairing"), places: &places{most: maxPairings},
 	}
 	p.follow = &follower{
 		chainID: home.Genesis.ChainID, client: p.light, host: p.host, nodes: a.nodes,

@@ -16,6 +16,9 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/genesis"
@@ -26,6 +29,8 @@ import (
 	"github.com/hybridos-net/hybridos/deviceos/peripheral/lock"
 	"github.com/hybridos-net/hybridos/deviceos/vault"
 	"github.com/hybridos-net/hybridos/p2p/link"
+	"github.com/hybridos-net/hybridos/p2p/p2ptest"
+	"github.com/hybridos-net/hybridos/p2p/topic"
 )
 
 // The journey of one device with the real programs: pair, open, lend, revoke,
@@ -119,6 +124,38 @@ func (b *bolt) Actuate(method string, id command.ID) (lock.State, error) {
 		err = b.after()
 	}
 	return s, err
+}
+
+// TestAgent_Strangers: peers who take every place that a stranger can take, for
+// pairing and for commands, and then stay silent, keep the owner from neither.
+func TestAgent_Strangers(t *testing.T) {
+	d := newDevice(t)
+	run, err := agent.ReadRun(d.home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := peer.AddrInfoFromString(run.Listen[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 14 {
+		h := p2ptest.Full(t)
+		if err := h.Connect(t.Context(), *to); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []protocol.ID{topic.Pair, topic.Command, topic.Command, topic.Command, topic.Command} {
+			s, err := h.NewStream(t.Context(), to.ID, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Write([]byte{5}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	d.pair()
+	start(t, "hos-lock", "--bus", d.bus, "--log", filepath.Join(filepath.Dir(d.home), "actuations.jsonl"), "--key", d.lockKey)
+	d.want(d.command("open", nil), command.Executed, command.OK)
 }
 
 // kill -9 of the agent at the two moments that matter: never two actuations,

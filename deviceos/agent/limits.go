@@ -18,8 +18,10 @@ const (
 	// redial is the pause between attempts to reach the bus or a node.
 	redial = time.Second
 	// maxPairings is how many pairing conversations may be open; their secrets
-	// have 128 bits, so this bounds work, not guesses.
-	maxPairings = 4
+	// have 128 bits, so this bounds work, not guesses. More peers than can be
+	// connected from one address at once (8), so that those do not even make an
+	// owner who thinks before signing lose the place.
+	maxPairings = 12
 	// pairTime bounds one conversation, in which people press buttons.
 	pairTime = 3 * time.Minute
 	// armTime is how long the device looks for its claim on the ledger before it

@@ -45,7 +45,7 @@ type pairer struct {
 	light  *light.Client
 	clock  *clock.Clock
 	log    *slog.Logger
-	places chan struct{}
+	places *places
 
 	mu     sync.Mutex
 	closed bool
@@ -80,20 +80,23 @@ func (p *pairer) run(ctx context.Context) error {
 
 // serve is one pairing conversation.
 func (p *pairer) serve(ctx context.Context, s network.Stream) {
-	select {
-	case p.places <- struct{}{}:
-		defer func() { <-p.places }()
-	default:
+	ctx, place, ok := p.places.take(ctx, s.Conn().RemotePeer())
+	if !ok {
 		_ = s.ResetWithError(network.StreamResourceLimitExceeded)
 		return
 	}
+	defer place.leave()
 	ctx, cancel := context.WithTimeout(ctx, pairTime)
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { _ = s.Reset() })
+	stop := context.AfterFunc(ctx, func() { _ = s.ResetWithError(network.StreamResourceLimitExceeded) })
 	defer stop()
 	_ = s.SetDeadline(time.Now().Add(pairTime))
-	if err := pairing.Device(s, p.claimed(ctx)); err != nil {
-		p.log.Warn("pairing failed", "peer", s.Conn().RemotePeer(), "error", err)
+	if err := pairing.Device(s, p.claimed(ctx, place)); err != nil {
+		level := slog.LevelDebug // strangers must not fill the log
+		if place.isProven() {
+			level = slog.LevelWarn
+		}
+		p.log.Log(ctx, level, "pairing failed", "peer", s.Conn().RemotePeer(), "error", err)
 		_ = s.CloseWrite() // what was sent last says why
 	} else {
 		p.log.Info("paired")
@@ -101,12 +104,15 @@ func (p *pairer) serve(ctx context.Context, s network.Stream) {
 	_ = s.Close()
 }
 
-func (p *pairer) claimed(ctx context.Context) pairing.Claimed {
+func (p *pairer) claimed(ctx context.Context, place *place) pairing.Claimed {
 	return pairing.Claimed{
 		Chain: p.chain, Key: p.home.ID.Device, SealKey: [32]byte(p.home.ID.Seal.PublicKey().Bytes()),
 		Model: p.model, Secret: [pairing.SecretSize]byte(p.home.ID.Secret),
 		Owned: func() bool { _, owned := p.gate.Owner(); return owned },
-		Keep:  p.keep,
+		Keep: func(owner key.AccountID, envelope []byte) error {
+			place.prove() // asked only of who knows the secret
+			return p.keep(owner, envelope)
+		},
 		Arm: func(owner key.AccountID, envelope []byte, height uint64) (pairing.Armed, error) {
 			return p.await(ctx, keptClaim{owner, envelope}, height)
 		},
