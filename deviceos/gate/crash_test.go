@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/state"
+	"github.com/hybridos-net/hybridos/chain/tx"
 	"github.com/hybridos-net/hybridos/deviceos/gate"
 	"github.com/hybridos-net/hybridos/deviceos/vault/vaulttest"
 )
@@ -250,6 +252,28 @@ func TestHandle_Flood(t *testing.T) {
 	}
 	w.now = w.now.Add(5 * time.Second)
 	w.ok(w.sign(w.body(), w.owner))
+}
+
+// Many strangers flood together; an owner and a guest whose programs have just
+// started, strangers themselves, still get through at once.
+func TestHandle_FloodAndNewPeers(t *testing.T) {
+	w := newWorld(t, gate.Limits{Strangers: 20, Lookups: 10})
+	b := w.body()
+	unknown := tx.ID{1}
+	b.Grant, b.Key, b.Principal = &unknown, w.stranger.Public().ID(), w.stranger.Public().AccountID()
+	junk := w.sign(b, w.stranger)
+	for i := range 2000 {
+		w.gate.Handle(context.Background(), fmt.Sprint("stranger ", i%16), junk)
+	}
+	for name, raw := range map[string][]byte{"owner": w.sign(w.body(), w.owner), "guest": w.sign(w.guestBody(), w.guest)} {
+		answer := w.gate.Handle(context.Background(), name, raw)
+		if answer == nil {
+			t.Fatalf("%s is ignored", name)
+		}
+		if r := w.decode(raw, answer); r.Body.Status != command.Executed {
+			t.Fatalf("%s: %s %s", name, r.Body.Status, r.Body.Code)
+		}
+	}
 }
 
 func TestHandle_TooManyRunningOrRemembered(t *testing.T) {

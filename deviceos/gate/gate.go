@@ -118,16 +118,18 @@ func (g *Gate) Receipts() uint64 { return g.journal.count() }
 
 // request is one command on its way through the gate.
 type request struct {
-	peer   string
-	raw    []byte
-	sum    [sha256.Size]byte // of raw
-	cmd    *command.Command  // nil until decoded
-	id     command.ID        // of the command; sum for bytes that are none
-	now    time.Time
-	paid   bool // the meter has been asked for a signature's worth of work
-	over   bool // and has refused
-	holder holder
-	head   Head // under which the verdict is reached
+	peer string
+	raw  []byte
+	sum  [sha256.Size]byte // of raw
+	cmd  *command.Command  // nil until decoded
+	id   command.ID        // of the command; sum for bytes that are none
+	now  time.Time
+	paid bool // the meter has been asked for a signature's worth of work
+	over bool // and has refused
+	// authentic: it was signed by a key that the device obeys.
+	authentic bool
+	holder    holder
+	head      Head // under which the verdict is reached
 }
 
 // Handle takes a command from a peer (any name that is the same for the same
@@ -222,7 +224,7 @@ func (g *Gate) authenticate(ctx context.Context, r *request) (*entry, error) {
 	}
 	if lookup != nil {
 		// The right may be younger than what is held.
-		if !trusted && !g.meter.lookup(r.now) {
+		if !trusted && !g.meter.lookup(r.peer, r.now) {
 			r.over = true
 			return nil, refuse(command.RateLimited, "too many unknown rights")
 		}
@@ -233,6 +235,7 @@ func (g *Gate) authenticate(ctx context.Context, r *request) (*entry, error) {
 	if err := r.cmd.VerifyBy(g.cfg.Chain, r.holder.key); err != nil {
 		return nil, err
 	}
+	r.authentic = true
 	g.meter.trust(r.peer, r.now)
 	if e := g.journal.find(r.id); e != nil {
 		return e, nil // the same command under another valid signature

@@ -28,6 +28,9 @@ const (
 	// maxPeers and maxKeys bound the token buckets.
 	maxPeers = 256
 	maxKeys  = 256
+	// strangerShare is into how many parts the strangers' common rate is cut:
+	// none of them gets more than one part.
+	strangerShare = 8
 	// hotGrant is how long after its last use a grant is proven anew with every
 	// head, ahead of the next command.
 	hotGrant = 10 * time.Minute
@@ -48,11 +51,12 @@ type Limits struct {
 	// PerPeer is how many signatures a second are checked for a peer that has
 	// sent an authentic command before. Default 200, bursts of twice that.
 	PerPeer float64
-	// Strangers is the same for all other peers together. Default 50, bursts of
-	// twice that.
+	// Strangers is the same for all other peers together, of which each gets an
+	// eighth at most; the first command of each is counted apart when that is
+	// used up. Default 50, bursts of twice that.
 	Strangers float64
-	// Lookups is how many ledger look-ups a second strangers may cause.
-	// Default 10, bursts of twice that.
+	// Lookups is how many ledger look-ups a second strangers may cause, shared
+	// in the same way. Default 10, bursts of twice that.
 	Lookups float64
 	// Update is how long a command waits for a fresher ledger head. Default 3 s.
 	Update time.Duration

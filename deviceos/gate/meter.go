@@ -10,14 +10,17 @@ import (
 // meter bounds what the unproven can make the device do: a signature check or
 // a signed refusal costs a token. Peers that have sent an authentic command
 // have a bucket of their own, so that a flood by strangers does not shut the
-// owner out; all strangers share one.
+// owner out; all strangers share one. Every stranger has but a part of it, and
+// when it is empty the first command of each is paid from another: an owner's
+// program is a stranger each time it starts, and must get through while others
+// flood.
 type meter struct {
 	limits Limits
 
 	mu        sync.Mutex
-	strangers bucket
+	strangers pool
+	lookups   pool
 	refusals  bucket // signed refusals to those who are over their limit
-	lookups   bucket
 	peers     map[string]*bucket
 	keys      map[key.KeyID]*bucket
 }
@@ -26,7 +29,26 @@ type meter struct {
 const refusalRate = 10
 
 func newMeter(l Limits) *meter {
-	return &meter{limits: l, peers: make(map[string]*bucket), keys: make(map[key.KeyID]*bucket)}
+	return &meter{
+		limits: l, peers: make(map[string]*bucket), keys: make(map[key.KeyID]*bucket),
+		strangers: pool{each: make(map[string]*bucket)}, lookups: pool{each: make(map[string]*bucket)},
+	}
+}
+
+// pool is what strangers share.
+type pool struct {
+	all, first bucket
+	each       map[string]*bucket
+}
+
+// take takes a token for a stranger.
+func (p *pool) take(peer string, rate float64, now time.Time) bool {
+	b := entryOf(p.each, peer, maxPeers)
+	first := b.at.IsZero()
+	if !b.take(max(rate/strangerShare, min(rate, 1)), now) {
+		return false
+	}
+	return p.all.take(rate, now) || first && p.first.take(rate, now)
 }
 
 // spend takes a token for one signature; trusted tells whose bucket it was.
@@ -36,7 +58,7 @@ func (m *meter) spend(peer string, now time.Time) (trusted, ok bool) {
 	if b := m.peers[peer]; b != nil {
 		return true, b.take(m.limits.PerPeer, now)
 	}
-	return false, m.strangers.take(m.limits.Strangers, now)
+	return false, m.strangers.take(peer, m.limits.Strangers, now)
 }
 
 // refusal takes a token for telling somebody that there are no more.
@@ -46,11 +68,11 @@ func (m *meter) refusal(now time.Time) bool {
 	return m.refusals.take(refusalRate, now)
 }
 
-// lookup takes a token for one question to the ledger.
-func (m *meter) lookup(now time.Time) bool {
+// lookup takes a stranger's token for one question to the ledger.
+func (m *meter) lookup(peer string, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.lookups.take(m.limits.Lookups, now)
+	return m.lookups.take(peer, m.limits.Lookups, now)
 }
 
 // key takes a token for one command by an authentic key.

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/hybridos-net/hybridos/chain/command"
 )
@@ -107,7 +108,11 @@ func (g *Gate) refusal(r *request, err error) []byte {
 	if r.over && !g.meter.refusal(r.now) {
 		return nil
 	}
-	g.cfg.Logger.Info("command refused", "command", r.id, "peer", r.peer, "error", err)
+	level := slog.LevelDebug // strangers must not fill the log
+	if r.authentic {
+		level = slog.LevelInfo
+	}
+	g.cfg.Logger.Log(context.Background(), level, "command refused", "command", r.id, "peer", r.peer, "error", err)
 	var epoch uint64
 	if own, ok := g.rights.owner(); ok {
 		epoch = own.Epoch
