@@ -75,15 +75,26 @@ func (l *Ledger) Submit(_ context.Context, raw []byte) (fetch.Result, error) {
 		return r, nil
 	}
 	b := l.Block()
-	if err := state.Check(l.Chain, b, x); err != nil {
+	over := state.NewOverlay(tree{l.Chain})
+	if err := state.Execute(over, b, x); err != nil {
 		return fetch.Result{Code: 1, Log: err.Error()}, nil
 	}
-	l.Execute(x)
+	if err := over.Flush(); err != nil {
+		return fetch.Result{}, err
+	}
 	l.Seal()
 	hash := sha256.Sum256(raw)
 	r := fetch.Result{Height: b.Height, Hash: hash[:]}
 	l.done[id] = r
 	return r, nil
+}
+
+// tree is the working state of a chain.
+type tree struct{ *lighttest.Chain }
+
+func (t tree) Set(k, v []byte) error {
+	t.Chain.Set(k, v)
+	return nil
 }
 
 // As is a key in a role.
