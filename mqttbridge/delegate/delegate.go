@@ -55,11 +55,10 @@ func Open(cfg Config) (*Invoker, error) {
 	if cfg.Settings.Genesis == "" || len(cfg.Settings.Nodes) == 0 {
 		return nil, errors.New("settings: genesis and nodes are needed to reach devices")
 	}
-	raw, err := os.ReadFile(cfg.Settings.Genesis)
-	if err != nil {
-		return nil, fmt.Errorf("read genesis document: %w", err)
+	if cfg.Key == nil || cfg.Random == nil {
+		return nil, errors.New("delegate: a key and a source of randomness are needed")
 	}
-	doc, err := genesis.Parse(raw)
+	doc, err := readGenesis(cfg.Settings.Genesis)
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +75,24 @@ func Open(cfg Config) (*Invoker, error) {
 		return nil, errors.Join(err, h.Close())
 	}
 	return &Invoker{cfg: cfg, host: h, client: c, salt: binary.BigEndian.Uint64(salt[:])}, nil
+}
+
+// readGenesis reads a document of a length that can be one.
+func readGenesis(path string) (*genesis.Doc, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open genesis document: %w", err)
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, genesis.MaxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read genesis document: %w", err)
+	}
+	doc, err := genesis.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("genesis document %s: %w", path, err)
+	}
+	return doc, nil
 }
 
 // dialler makes a host with a transport key of its own that accepts nobody.
