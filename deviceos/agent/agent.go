@@ -170,7 +170,12 @@ func (a *Agent) buildMesh(p *parts) (err error) {
 	p.server, err = link.New(link.Config{
 		Host: p.host, Logger: log.With("subsystem", "link"),
 		Handler: func(ctx context.Context, from peer.ID, raw []byte) []byte {
-			return p.gate.Handle(ctx, from.String(), raw)
+			name := from.String()
+			receipt := p.gate.Handle(ctx, name, raw)
+			if p.gate.Knows(name) {
+				p.host.Keep(from)
+			}
+			return receipt
 		},
 	})
 	if err != nil {
@@ -180,7 +185,7 @@ func (a *Agent) buildMesh(p *parts) (err error) {
 		return err
 	}
 	p.pairer = &pairer{
-		host: p.host, home: home, model: a.opts.Config.Model, chain: home.Genesis.Chain(), vault: p.vault, gate: p.gate,
+		host: p.host, keep: p.host.Keep, home: home, model: a.opts.Config.Model, chain: home.Genesis.Chain(), vault: p.vault, gate: p.gate,
 		light: p.light, clock: p.clock, log: log.With("subsystem", "pairing"), places: &places{most: maxPairings},
 	}
 	p.follow = &follower{

@@ -138,7 +138,7 @@ func TestAgent_Strangers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 14 {
+	for range 30 {
 		h := p2ptest.Full(t)
 		if err := h.Connect(t.Context(), *to); err != nil {
 			t.Fatal(err)

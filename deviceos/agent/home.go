@@ -14,6 +14,7 @@ import (
 
 	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/store/durable"
 	"github.com/hybridos-net/hybridos/deviceos/vault"
 )
 
@@ -63,9 +64,9 @@ func Init(home string, doc *genesis.Doc, cfg Config) (Info, error) {
 	}
 	// The configuration comes last: with it the home is complete.
 	return info, errors.Join(
-		replace(filepath.Join(home, genesisFile), doc.JSON()),
-		replace(filepath.Join(home, busKeyFile), []byte(info.Bus+"\n")),
-		replace(filepath.Join(home, configFile), text),
+		durable.Write(filepath.Join(home, genesisFile), doc.JSON()),
+		durable.Write(filepath.Join(home, busKeyFile), []byte(info.Bus+"\n")),
+		durable.Write(filepath.Join(home, configFile), text),
 	)
 }
 
@@ -151,7 +152,7 @@ func writeRun(home string, r Run) error {
 	if err != nil {
 		return err
 	}
-	return replace(filepath.Join(home, runFile), append(b, '\n'))
+	return durable.Write(filepath.Join(home, runFile), append(b, '\n'))
 }
 
 func removeRun(home string) error {
@@ -159,29 +160,4 @@ func removeRun(home string) error {
 		return err
 	}
 	return nil
-}
-
-// replace writes a file whole or not at all, on disk when it returns.
-func replace(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return nil // the file is in place; only the rename may be lost to a power cut
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

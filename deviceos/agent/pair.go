@@ -12,6 +12,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/key"
@@ -37,6 +38,7 @@ type keptClaim struct {
 // arms the gate once the ledger says so.
 type pairer struct {
 	host   host.Host
+	keep   func(peer.ID)
 	home   *Home
 	model  string
 	chain  codec.ChainDigest
@@ -111,7 +113,8 @@ func (p *pairer) claimed(ctx context.Context, place *place) pairing.Claimed {
 		Owned: func() bool { _, owned := p.gate.Owner(); return owned },
 		Keep: func(owner key.AccountID, envelope []byte) error {
 			place.prove() // asked only of who knows the secret
-			return p.keep(owner, envelope)
+			p.keep(place.from)
+			return p.store(owner, envelope)
 		},
 		Arm: func(owner key.AccountID, envelope []byte, height uint64) (pairing.Armed, error) {
 			return p.await(ctx, keptClaim{owner, envelope}, height)
@@ -119,9 +122,9 @@ func (p *pairer) claimed(ctx context.Context, place *place) pairing.Claimed {
 	}
 }
 
-// keep stores a claim before its signature leaves the device. Those that can no
+// store keeps a claim before its signature leaves the device. Those that can no
 // longer be committed make room.
-func (p *pairer) keep(owner key.AccountID, envelope []byte) error {
+func (p *pairer) store(owner key.AccountID, envelope []byte) error {
 	writes, count, err := p.expired()
 	if err != nil {
 		return err

@@ -273,6 +273,9 @@ func TestHandle_FloodAndNewPeers(t *testing.T) {
 		if r := w.decode(raw, answer); r.Body.Status != command.Executed {
 			t.Fatalf("%s: %s %s", name, r.Body.Status, r.Body.Code)
 		}
+		if !w.gate.Knows(name) || w.gate.Knows("stranger 1") {
+			t.Fatal("not known by its command, or a stranger is")
+		}
 	}
 }
 

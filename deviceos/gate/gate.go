@@ -113,6 +113,10 @@ func (g *Gate) Arm(own state.Ownership) error { return g.rights.arm(own) }
 // the next command need not wait for it. Call it when the head has moved.
 func (g *Gate) Refresh(ctx context.Context) error { return g.rights.refresh(ctx, g.now()) }
 
+// Knows tells whether a peer has sent an authentic command lately: one that was
+// signed by a key which the device obeys.
+func (g *Gate) Knows(peer string) bool { return g.meter.trusts(peer) }
+
 // Receipts is the number of receipts in the device's chain.
 func (g *Gate) Receipts() uint64 { return g.journal.count() }
 

@@ -92,6 +92,13 @@ func (m *meter) trust(peer string, now time.Time) {
 	}
 }
 
+// trusts tells whether a peer has a bucket of its own.
+func (m *meter) trusts(peer string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.peers[peer] != nil
+}
+
 // entryOf finds or makes a bucket; a full table loses the one that was used
 // longest ago, which has filled up the most.
 func entryOf[K comparable](table map[K]*bucket, k K, limit int) *bucket {

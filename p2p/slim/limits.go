@@ -27,7 +27,8 @@ const (
 // Limits bounds what peers can make the device hold. Zero means the default.
 type Limits struct {
 	// Conns bounds all connections; default 24: a few nodes, the owner's
-	// wallets, neighbours on the LAN.
+	// wallets, neighbours on the LAN. Two thirds of them may be opened by others;
+	// when there are more, one that nobody vouches for is closed (Host.Keep).
 	Conns int
 	// ConnsPerPeer bounds those of one peer; default 4: simultaneous dials.
 	ConnsPerPeer int
@@ -53,9 +54,13 @@ func (l Limits) orDefault() Limits {
 	return l
 }
 
+// guests is how many connections others may have opened.
+func (l Limits) guests() int { return max(1, l.orDefault().Conns*2/3) }
+
 // manager makes the resource manager that enforces the limits. Half of the
 // connections and a quarter of the streams may be unauthenticated or not yet
-// agreed on a protocol.
+// agreed on a protocol. What others open leaves room for what the device opens
+// itself, or they could cut it off from the ledger.
 func (l Limits) manager() (network.ResourceManager, error) {
 	l = l.orDefault()
 	scope := func(conns, streams int) rcmgr.ResourceLimits {
@@ -66,8 +71,12 @@ func (l Limits) manager() (network.ResourceManager, error) {
 			Memory: rcmgr.LimitVal64(streams * mux.Window),
 		}
 	}
+	system := scope(l.Conns, l.Streams)
+	// Between their share and this a newcomer stands until another has gone.
+	system.ConnsInbound = rcmgr.LimitVal(min(l.Conns, l.guests()+max(1, l.Conns/6)))
+	system.StreamsInbound = rcmgr.LimitVal(max(1, l.Streams*3/4))
 	cfg := rcmgr.PartialLimitConfig{
-		System:      scope(l.Conns, l.Streams),
+		System:      system,
 		Transient:   scope(max(1, l.Conns/2), max(8, l.Streams/4)),
 		PeerDefault: scope(l.ConnsPerPeer, l.StreamsPerPeer),
 	}

@@ -59,9 +59,10 @@ type Host struct {
 	// protocols is never used but keeps its event type stateful.
 	protocols, addresses event.Emitter
 
-	store peerstore.Peerstore
-	rm    network.ResourceManager
-	close sync.Once
+	store  peerstore.Peerstore
+	rm     network.ResourceManager
+	guests *guests
+	close  sync.Once
 }
 
 var _ host.Host = (*Host)(nil)
@@ -85,6 +86,8 @@ func Listen(cfg Config) (*Host, error) {
 		_ = rm.Close()
 		return nil, fmt.Errorf("slim host: %w", err)
 	}
+	h.guests = &guests{most: cfg.Limits.guests(), kept: map[peer.ID]struct{}{}}
+	h.guests.watch(h.Network())
 	if len(addrs) > 0 {
 		if err := h.Network().Listen(addrs...); err != nil {
 			_ = h.Close()

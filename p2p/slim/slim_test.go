@@ -190,9 +190,11 @@ func TestLimits_StreamsPerPeer(t *testing.T) {
 	}
 }
 
-// TestLimits_Conns: connections over the cap are refused, the others live.
+// TestLimits_Conns: whoever fills the host with connections keeps neither the
+// next one out, nor a peer that somebody vouches for, nor the host from
+// connecting to others; and there are never more than the cap.
 func TestLimits_Conns(t *testing.T) {
-	b, err := slim.Listen(slim.Config{Key: p2ptest.Key(t), Limits: slim.Limits{Conns: 2}})
+	b, err := slim.Listen(slim.Config{Key: p2ptest.Key(t), Limits: slim.Limits{Conns: 6}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,24 +202,34 @@ func TestLimits_Conns(t *testing.T) {
 	serveEcho(b)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	good := 0
-	for range 5 {
-		a := p2ptest.Slim(t)
-		if a.Connect(ctx, b.Info()) != nil {
-			continue
-		}
+	talk := func(a *slim.Host) error {
 		s, err := a.NewStream(ctx, b.ID(), echo)
 		if err != nil {
-			continue
+			return err
 		}
 		if _, err := s.Write([]byte{1}); err != nil {
-			continue
+			return err
 		}
-		if _, err := io.ReadFull(s, make([]byte, 1)); err == nil {
-			good++
+		_, err = io.ReadFull(s, make([]byte, 1))
+		return err
+	}
+	var owner *slim.Host
+	for i := range 20 {
+		a := p2ptest.Slim(t)
+		p2ptest.Connect(t, a, b)
+		if err := talk(a); err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		if i == 0 {
+			owner = a
+			b.Keep(a.ID())
+		}
+		if n := len(b.Network().Conns()); n > 6 {
+			t.Fatalf("%d connections", n)
 		}
 	}
-	if good == 0 || good > 2 {
-		t.Fatalf("%d of 5 connections live, the cap is 2", good)
+	if len(owner.Network().ConnsToPeer(b.ID())) != 1 || talk(owner) != nil {
+		t.Error("the peer that was vouched for has lost its connection")
 	}
+	p2ptest.Connect(t, b, p2ptest.Slim(t))
 }
