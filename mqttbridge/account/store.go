@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/hybridos-net/hybridos/mqttbridge/internal/durable"
+	"github.com/hybridos-net/hybridos/chain/store/durable"
 )
 
 // Load reads the accounts file at path. A file that is missing, open to others
@@ -55,7 +55,7 @@ func Add(path string, a Account) error {
 	if err != nil {
 		return err
 	}
-	if err := durable.Replace(path, data); err != nil {
+	if err := durable.Write(path, data); err != nil {
 		return fmt.Errorf("accounts file: %w", err)
 	}
 	return nil

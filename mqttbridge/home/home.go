@@ -21,7 +21,7 @@ import (
 	"strings"
 
 	"github.com/hybridos-net/hybridos/chain/key"
-	"github.com/hybridos-net/hybridos/mqttbridge/internal/durable"
+	"github.com/hybridos-net/hybridos/chain/store/durable"
 )
 
 const (

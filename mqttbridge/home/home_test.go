@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/hybridos-net/hybridos/mqttbridge/internal/durable"
+	"github.com/hybridos-net/hybridos/chain/store/durable"
 )
 
 func open(t *testing.T, dir string) *Home {

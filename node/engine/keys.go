@@ -32,7 +32,11 @@ func NewKeys(f KeyFiles) (pub []byte, err error) {
 		}
 	}
 	defer func() { // CometBFT's writer panics when the disk is full
-		if r := recover(); r != nil {
+		switch r := recover().(type) {
+		case nil:
+		case error:
+			err = fmt.Errorf("write keys: %w", r)
+		default:
 			err = fmt.Errorf("write keys: %v", r)
 		}
 	}()

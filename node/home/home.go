@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/hybridos-net/hybridos/chain/store/durable"
 	"github.com/hybridos-net/hybridos/p2p/mux"
 )
 
@@ -90,10 +91,27 @@ func Create(root string, cfg Config) (Dir, error) {
 	if err != nil {
 		return d, err
 	}
-	if err := writeNew(d.TransportKey(), seed); err != nil {
+	if err := durable.Create(d.TransportKey(), seed); err != nil {
 		return d, err
 	}
-	return d, writeNew(d.ConfigFile(), cfg.encode())
+	return d, durable.Create(d.ConfigFile(), cfg.encode())
+}
+
+// Discard removes what Create and the makers of keys put into the directory,
+// and nothing else: what is left of a home that could not be completed, as on a
+// full disk, must not stand in the way of the next try.
+func (d Dir) Discard() error {
+	for _, name := range []string{
+		d.ConfigFile(), d.GenesisFile(), d.ConsensusKey(), d.NodeKey(), d.TransportKey(), d.SignState(),
+	} {
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	for _, dir := range []string{d.join("keys"), d.EngineDir(), d.join("data"), d.join()} {
+		_ = os.Remove(dir) // fails where something of somebody else's stands in it
+	}
+	return nil
 }
 
 // TransportSeed reads the seed of the mesh key.
@@ -106,30 +124,4 @@ func (d Dir) TransportSeed() ([]byte, error) {
 		return nil, fmt.Errorf("%s: %d bytes, want %d", d.TransportKey(), len(seed), mux.SeedSize)
 	}
 	return seed, nil
-}
-
-// writeNew writes a file that must not exist, and returns when it is on disk.
-func writeNew(name string, b []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// Replace writes a file whole or not at all.
-func Replace(name string, b []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(b)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	return nil
 }

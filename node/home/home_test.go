@@ -2,6 +2,7 @@ package home
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -175,5 +176,32 @@ func TestRun(t *testing.T) {
 	}
 	if _, err := ReadRun(root); err == nil {
 		t.Error("a damaged run.json was accepted")
+	}
+}
+
+func TestDir_DiscardLeavesOnlyOthersFiles(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "home")
+	d, err := Create(root, Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(root); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("the home is still there: %v", err)
+	}
+	if d, err = Create(root, Default()); err != nil {
+		t.Fatalf("a second try: %v", err)
+	}
+	foreign := filepath.Join(root, "notes.txt")
+	if err := os.WriteFile(foreign, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Discard(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(foreign); err != nil || d.Exists() {
+		t.Fatalf("foreign file: %v, still a home: %v", err, d.Exists())
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/hybridos-net/hybridos/chain/store/durable"
 )
 
 // Run is what a running hosd tells about itself in run.json. The file is there
@@ -57,7 +59,7 @@ func (d Dir) WriteRun(r Run) error {
 	if err != nil {
 		return err
 	}
-	return Replace(d.RunFile(), append(b, '\n'))
+	return durable.Write(d.RunFile(), append(b, '\n'))
 }
 
 // RemoveRun removes run.json, if it is there.

@@ -9,7 +9,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/hybridos-net/hybridos/wallet/internal/durable"
+	"github.com/hybridos-net/hybridos/chain/store/durable"
 	"github.com/hybridos-net/hybridos/wallet/keystore"
 )
 

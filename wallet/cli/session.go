@@ -11,9 +11,9 @@ import (
 	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/state"
+	"github.com/hybridos-net/hybridos/chain/store/durable"
 	"github.com/hybridos-net/hybridos/wallet/draft"
 	"github.com/hybridos-net/hybridos/wallet/home"
-	"github.com/hybridos-net/hybridos/wallet/internal/durable"
 	"github.com/hybridos-net/hybridos/wallet/keystore"
 )
 

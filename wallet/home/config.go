@@ -9,7 +9,7 @@ import (
 
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/genesis"
-	"github.com/hybridos-net/hybridos/wallet/internal/durable"
+	"github.com/hybridos-net/hybridos/chain/store/durable"
 )
 
 // Config is the ledger that the wallet follows and whom it asks about it.

@@ -20,7 +20,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/hybridos-net/hybridos/wallet/internal/durable"
+	"github.com/hybridos-net/hybridos/chain/store/durable"
 )
 
 // Names of the files in the folder.

@@ -8,7 +8,7 @@ import (
 	"io"
 	"io/fs"
 
-	"github.com/hybridos-net/hybridos/wallet/internal/durable"
+	"github.com/hybridos-net/hybridos/chain/store/durable"
 )
 
 // fileVersion is the version of every JSON file. A file with a higher one is

@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"github.com/hybridos-net/hybridos/chain/key"
-	"github.com/hybridos-net/hybridos/wallet/internal/durable"
+	"github.com/hybridos-net/hybridos/chain/store/durable"
 )
 
 // lockWait is how long a change waits for another process's: some ten times

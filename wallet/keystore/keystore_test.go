@@ -14,7 +14,7 @@ import (
 
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/key"
-	"github.com/hybridos-net/hybridos/wallet/internal/durable"
+	"github.com/hybridos-net/hybridos/chain/store/durable"
 )
 
 var pass = []byte("correct horse battery staple")

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/hybridos-net/hybridos/chain/key"
-	"github.com/hybridos-net/hybridos/wallet/internal/durable"
+	"github.com/hybridos-net/hybridos/chain/store/durable"
 )
 
 // childEnv makes this test binary the process that changes a passphrase and is

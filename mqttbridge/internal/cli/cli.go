@@ -18,10 +18,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/store/durable"
 	"github.com/hybridos-net/hybridos/mqttbridge"
 	"github.com/hybridos-net/hybridos/mqttbridge/account"
 	"github.com/hybridos-net/hybridos/mqttbridge/home"
-	"github.com/hybridos-net/hybridos/mqttbridge/internal/durable"
 	"github.com/hybridos-net/hybridos/mqttbridge/settings"
 )
 

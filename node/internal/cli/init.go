@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hybridos-net/hybridos/chain/genesis"
+	"github.com/hybridos-net/hybridos/chain/store/durable"
 	"github.com/hybridos-net/hybridos/node"
 	"github.com/hybridos-net/hybridos/node/engine"
 	"github.com/hybridos-net/hybridos/node/home"
@@ -65,25 +66,32 @@ func runInit(out io.Writer, f initFlags) error {
 	if home.Dir(f.home).Exists() {
 		return fmt.Errorf("%s %w; nothing was changed", f.home, home.ErrExists)
 	}
-	cfg := home.Default()
-	cfg.Name = f.name
-	d, err := home.Create(f.home, cfg)
+	d, err := makeHome(f, doc)
 	if err != nil {
-		return err
-	}
-	if _, err := engine.NewKeys(node.KeyFiles(d)); err != nil {
-		return err
-	}
-	if doc != nil {
-		if err := home.Replace(d.GenesisFile(), doc.JSON()); err != nil {
-			return err
-		}
+		return errors.Join(err, home.Dir(f.home).Discard())
 	}
 	id, err := identify(d, f.name)
 	if err != nil {
 		return err
 	}
 	return id.print(out, f.json)
+}
+
+// makeHome writes everything; on error some of it may be there.
+func makeHome(f initFlags, doc *genesis.Doc) (home.Dir, error) {
+	cfg := home.Default()
+	cfg.Name = f.name
+	d, err := home.Create(f.home, cfg)
+	if err != nil {
+		return d, err
+	}
+	if _, err := engine.NewKeys(node.KeyFiles(d)); err != nil {
+		return d, err
+	}
+	if doc == nil {
+		return d, nil
+	}
+	return d, durable.Write(d.GenesisFile(), doc.JSON())
 }
 
 func checkChainID(doc *genesis.Doc, want string) error {

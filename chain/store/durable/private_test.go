@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestReplaceAndCreate(t *testing.T) {
+func TestCreate_NeverWritesOver(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
 	if err := Create(path, []byte("one")); err != nil {
@@ -20,7 +20,18 @@ func TestReplaceAndCreate(t *testing.T) {
 	if got, err := ReadPrivate(path, 3); err != nil || string(got) != "one" {
 		t.Errorf("read %q, %v", got, err)
 	}
-	if err := Replace(path, []byte("three")); err != nil {
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("files left over: %v, %v", left, err)
+	}
+	if err := Create(filepath.Join(dir, "none", "f"), nil); err == nil {
+		t.Error("wrote into a folder that is not there")
+	}
+}
+
+func TestReadPrivate_Refusals(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	if err := Write(path, []byte("three")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := ReadPrivate(path, 3); !errors.Is(err, ErrTooLarge) {
@@ -29,11 +40,15 @@ func TestReplaceAndCreate(t *testing.T) {
 	if got, err := ReadPrivate(path, 5); err != nil || string(got) != "three" {
 		t.Errorf("read %q, %v", got, err)
 	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
-		t.Errorf("files left over: %v, %v", left, err)
+	linked := filepath.Join(dir, "link")
+	if err := os.Symlink(path, linked); err != nil {
+		t.Fatal(err)
 	}
-	if err := Replace(filepath.Join(dir, "none", "f"), nil); err == nil {
-		t.Error("wrote into a folder that is not there")
+	if _, err := ReadPrivate(linked, 5); err == nil {
+		t.Error("followed a symbolic link")
+	}
+	if _, err := ReadPrivate(dir, 5); !errors.Is(err, ErrMode) {
+		t.Errorf("a folder: %v", err)
 	}
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)

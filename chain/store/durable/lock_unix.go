@@ -36,3 +36,9 @@ func syncDir(dir string) error {
 
 // OthersCanRead reports whether the mode lets anybody but the owner in.
 func OthersCanRead(info os.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
+
+// openNoFollow opens a file for reading unless its name is a symbolic link; a
+// pipe does not make it wait.
+func openNoFollow(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+}

@@ -1,25 +1,20 @@
 package durable
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 )
 
-// FileMode is the mode of every file that the wallet writes.
+// FileMode is the mode of every file that is written here.
 const FileMode fs.FileMode = 0o600
 
-// DirMode is the mode of every folder that the wallet makes.
+// DirMode is the mode of a folder for such files.
 const DirMode fs.FileMode = 0o700
 
 // tempMark stands in the names of files that are being written.
 const tempMark = ".tmp-"
-
-// ErrTooLarge means that a file is longer than its reader's cap.
-var ErrTooLarge = errors.New("file is too large")
 
 // Writer writes files; the zero value is ready. Step, if set, is told before
 // each stage of a write, so that a test can kill the process there.
@@ -48,15 +43,31 @@ func Write(path string, b []byte) error { return Writer{}.Write(path, b) }
 // over it, and the folder synced. The folder must exist. Callers that share a
 // path hold its Lock; leftovers of writers that were killed are removed here.
 func (w Writer) Write(path string, b []byte) error {
-	w.step(BeforeTemp)
 	removeLeftovers(path)
+	return w.place(path, b, os.Rename)
+}
+
+// Create writes b to a new file at path, in the same way. If path exists, the
+// error is fs.ErrExist and the file is left alone; of two callers one wins, and
+// no lock is needed.
+func Create(path string, b []byte) error {
+	return Writer{}.place(path, b, func(temp, path string) error {
+		if err := os.Link(temp, path); err != nil {
+			return err
+		}
+		return os.Remove(temp)
+	})
+}
+
+func (w Writer) place(path string, b []byte, move func(temp, path string) error) error {
+	w.step(BeforeTemp)
 	dir := filepath.Dir(path)
 	temp, err := w.writeTemp(dir, filepath.Base(path), b)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	w.step(BeforeRename)
-	if err := os.Rename(temp, path); err != nil {
+	if err := move(temp, path); err != nil {
 		_ = os.Remove(temp)
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -106,22 +117,4 @@ func removeLeftovers(path string) {
 	for _, name := range old {
 		_ = os.Remove(name)
 	}
-}
-
-// Read gives the file's content, refusing one longer than limit before it is
-// read: a hostile or broken file must not eat memory.
-func Read(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	if int64(len(b)) > limit {
-		return nil, fmt.Errorf("read %s: %w: more than %d bytes", path, ErrTooLarge, limit)
-	}
-	return b, nil
 }
