@@ -8,14 +8,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hybridos-net/hybridos/chain/codec"
-	"github.com/hybridos-net/hybridos/chain/light"
-	"github.com/hybridos-net/hybridos/p2p/frame"
-	"github.com/hybridos-net/hybridos/p2p/topic"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+
+	"github.com/hybridos-net/hybridos/chain/codec"
+	"github.com/hybridos-net/hybridos/chain/light"
+	"github.com/hybridos-net/hybridos/p2p/frame"
+	"github.com/hybridos-net/hybridos/p2p/topic"
 )
 
 // ErrNoNode: no node gave an answer; the errors of each are wrapped behind it.

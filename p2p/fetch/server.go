@@ -7,13 +7,14 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/p2p/frame"
 	"github.com/hybridos-net/hybridos/p2p/internal/seat"
 	"github.com/hybridos-net/hybridos/p2p/topic"
-	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/libp2p/go-libp2p/core/peer"
 )
 
 // ServerConfig is what a Server needs; zero limits have the defaults.

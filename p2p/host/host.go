@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/hybridos-net/hybridos/p2p/mux"
 	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -23,6 +22,8 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/multiformats/go-multiaddr"
+
+	"github.com/hybridos-net/hybridos/p2p/mux"
 )
 
 // Config is what a full host needs.

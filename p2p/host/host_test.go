@@ -7,12 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hybridos-net/hybridos/p2p/host"
-	"github.com/hybridos-net/hybridos/p2p/p2ptest"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
 	"github.com/multiformats/go-multiaddr"
+
+	"github.com/hybridos-net/hybridos/p2p/host"
+	"github.com/hybridos-net/hybridos/p2p/p2ptest"
 )
 
 const echo = "/test/echo/1"

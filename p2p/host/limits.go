@@ -3,10 +3,11 @@ package host
 import (
 	"time"
 
-	"github.com/hybridos-net/hybridos/p2p/mux"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/p2p/host/resource-manager"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
+
+	"github.com/hybridos-net/hybridos/p2p/mux"
 )
 
 // UserAgent is what identify tells peers.

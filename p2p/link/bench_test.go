@@ -13,10 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hybridos-net/hybridos/p2p/link"
-	"github.com/hybridos-net/hybridos/p2p/p2ptest"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/hybridos-net/hybridos/p2p/link"
+	"github.com/hybridos-net/hybridos/p2p/p2ptest"
 )
 
 // Sizes of a signed command and of its receipt.

@@ -9,11 +9,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/hybridos-net/hybridos/p2p/frame"
-	"github.com/hybridos-net/hybridos/p2p/topic"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/hybridos-net/hybridos/p2p/frame"
+	"github.com/hybridos-net/hybridos/p2p/topic"
 )
 
 // Link is the sender's end: a stream to one device that is dialled again on the

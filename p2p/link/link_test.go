@@ -12,15 +12,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"go.uber.org/goleak"
+
 	"github.com/hybridos-net/hybridos/p2p/frame"
 	"github.com/hybridos-net/hybridos/p2p/link"
 	"github.com/hybridos-net/hybridos/p2p/mux"
 	"github.com/hybridos-net/hybridos/p2p/p2ptest"
 	"github.com/hybridos-net/hybridos/p2p/slim"
 	"github.com/hybridos-net/hybridos/p2p/topic"
-	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/libp2p/go-libp2p/core/peer"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {

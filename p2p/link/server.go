@@ -9,12 +9,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/hybridos-net/hybridos/p2p/frame"
-	"github.com/hybridos-net/hybridos/p2p/internal/seat"
-	"github.com/hybridos-net/hybridos/p2p/topic"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/hybridos-net/hybridos/p2p/frame"
+	"github.com/hybridos-net/hybridos/p2p/internal/seat"
+	"github.com/hybridos-net/hybridos/p2p/topic"
 )
 
 // Handler answers one command. It may be called from several goroutines at once

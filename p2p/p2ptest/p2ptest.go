@@ -13,13 +13,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hybridos-net/hybridos/p2p/host"
-	"github.com/hybridos-net/hybridos/p2p/mux"
-	"github.com/hybridos-net/hybridos/p2p/slim"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+
+	"github.com/hybridos-net/hybridos/p2p/host"
+	"github.com/hybridos-net/hybridos/p2p/mux"
+	"github.com/hybridos-net/hybridos/p2p/slim"
 )
 
 // patience bounds what a helper does on the loopback.

@@ -3,9 +3,10 @@ package slim
 import (
 	"time"
 
-	"github.com/hybridos-net/hybridos/p2p/mux"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/p2p/host/resource-manager"
+
+	"github.com/hybridos-net/hybridos/p2p/mux"
 )
 
 // UserAgent is what identify tells peers; it carries no version on purpose: a

@@ -19,7 +19,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hybridos-net/hybridos/p2p/mux"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
@@ -37,6 +36,8 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/multiformats/go-multiaddr"
 	"github.com/multiformats/go-multistream"
+
+	"github.com/hybridos-net/hybridos/p2p/mux"
 )
 
 // Config is what a slim host needs.

@@ -10,11 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hybridos-net/hybridos/p2p/p2ptest"
-	"github.com/hybridos-net/hybridos/p2p/slim"
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/network"
 	"go.uber.org/goleak"
+
+	"github.com/hybridos-net/hybridos/p2p/p2ptest"
+	"github.com/hybridos-net/hybridos/p2p/slim"
 )
 
 func TestMain(m *testing.M) {
