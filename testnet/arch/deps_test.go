@@ -44,11 +44,9 @@ var rules = []rule{
 	{except: []string{"mqttbridge"}, never: []string{"github.com/mochi-mqtt"}, why: "the MQTT engine belongs to the bridge"},
 }
 
-// pure is what floor 0 must not import.
-var pure = []string{
-	"os", "net", "math/rand", "log", "github.com/cometbft", "github.com/libp2p", "github.com/cockroachdb",
-	"github.com/mochi-mqtt", "github.com/cosmos/iavl",
-}
+// upward lists the tests that may look one floor up: proofs are checked on
+// those of the real tree.
+var upward = map[string]string{"chain/proof": "chain/store"}
 
 // agentNever is what the device's program must not link, for its size.
 var agentNever = []string{
@@ -62,14 +60,16 @@ type pkg struct {
 	Imports    []string
 	GoFiles    []string
 	Dir        string
-	Doc        string
+
+	TestImports  []string
+	XTestImports []string
 }
 
 func (p pkg) path() string { return strings.TrimPrefix(p.ImportPath, module) }
 
 func list(t *testing.T, args ...string) []pkg {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,GoFiles,Dir,Doc"}, args...)...)
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,GoFiles,Dir,TestImports,XTestImports"}, args...)...)
 	cmd.Dir = root(t)
 	out, err := cmd.Output()
 	if err != nil {
@@ -135,9 +135,33 @@ func depErrors(p pkg) (bad []string) {
 }
 
 func TestDeps_FloorsHold(t *testing.T) {
+	used := map[string]bool{}
 	for _, p := range list(t, "./...") {
 		for _, b := range depErrors(p) {
 			t.Error(b)
+		}
+		for prefix := range floors {
+			used[prefix] = used[prefix] || under(p.path(), prefix)
+		}
+	}
+	for prefix := range floors {
+		if !used[prefix] {
+			t.Errorf("the floor plan has %s, which is not there", prefix)
+		}
+	}
+}
+
+// TestDeps_TestsKeepTheFloors holds tests to the floors of our own packages;
+// what else they import is theirs, as a real MQTT client or a disk that fails.
+func TestDeps_TestsKeepTheFloors(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		tests := append(slices.Clone(p.TestImports), p.XTestImports...)
+		p.Imports = slices.DeleteFunc(tests, func(i string) bool {
+			ours, is := strings.CutPrefix(i, module)
+			return !is || upward[p.path()] != "" && under(ours, upward[p.path()])
+		})
+		for _, b := range depErrors(p) {
+			t.Errorf("test of %s", b)
 		}
 	}
 }
@@ -154,6 +178,13 @@ func TestDeps_CanFail(t *testing.T) {
 		{"sdk", "github.com/fxamacker/cbor/v2"},
 		{"node/cometdb", "github.com/cockroachdb/pebble/v2"},
 		{"testnet/demo", "github.com/mochi-mqtt/server/v2"},
+		{"hbus/msg", "net/http"},
+		{"p2p/topic", "github.com/libp2p/go-libp2p/core/protocol"},
+		{"chain/genesis", "github.com/cometbft/cometbft/types"},
+		{"node/api", module + "wallet/cli"},
+		{"deviceos/agent", module + "mqttbridge/guard"},
+		{"mqttbridge", module + "node/api"},
+		{"hbus/broker", module + "sdk"},
 		{"drawer", "fmt"},
 	} {
 		if depErrors(pkg{ImportPath: module + c.who, Imports: []string{c.imports}}) == nil {
