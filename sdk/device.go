@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/core/peerstore"
 
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/key"
@@ -107,7 +106,7 @@ func (c *Client) link(ctx context.Context, p peer.AddrInfo) (*link.Link, error) 
 	if l != nil {
 		// A link that is lost dials what is known of the peer. The device may have
 		// moved since the link was made.
-		c.cfg.Host.Peerstore().AddAddrs(p.ID, p.Addrs, peerstore.TempAddrTTL)
+		c.cfg.Host.Peerstore().AddAddrs(p.ID, p.Addrs, addrLife)
 		return l, nil
 	}
 	select {
