@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/spf13/cobra"
 
 	"github.com/hybridos-net/hybridos/chain/genesis"
@@ -18,7 +19,6 @@ import (
 	"github.com/hybridos-net/hybridos/node/engine"
 	"github.com/hybridos-net/hybridos/node/home"
 	"github.com/hybridos-net/hybridos/p2p/mux"
-	"github.com/libp2p/go-libp2p/core/peer"
 )
 
 // identity is what init prints of a new node.
