@@ -123,3 +123,10 @@ func must[T any](v T, err error) func(*testing.T) T {
 		return v
 	}
 }
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -17,10 +17,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/hybridos-net/hybridos/chain/genesis"
+	"github.com/hybridos-net/hybridos/deviceos/agent"
 	"github.com/hybridos-net/hybridos/testnet/manifest"
 )
 
@@ -266,7 +268,20 @@ func (n *Network) Start(ctx context.Context, name string) error {
 		return err
 	}
 	go n.watch(p)
-	return nil
+	return n.awaitBus(ctx, name)
+}
+
+// awaitBus waits until an agent that says it is ready has also found its bus:
+// before that, it answers every command with a failure.
+func (n *Network) awaitBus(ctx context.Context, name string) error {
+	device, isAgent := strings.CutSuffix(name, "-agent")
+	if !isAgent || !slices.Contains(n.Running(), device+"-bus") {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, StartTime)
+	defer cancel()
+	_, err := n.AwaitDevice(ctx, device, func(s agent.Status) bool { return s.Running })
+	return err
 }
 
 // watch reports the end of a process that nobody had told to end.
@@ -351,9 +366,9 @@ func stages(names []string) [][]string {
 		switch {
 		case name == bridgeName:
 			out[0] = append(out[0], name)
-		case hasSuffix(name, "-agent"), hasSuffix(name, "-lock"):
+		case strings.HasSuffix(name, "-agent"), strings.HasSuffix(name, "-lock"):
 			out[1] = append(out[1], name)
-		case hasSuffix(name, "-bus"):
+		case strings.HasSuffix(name, "-bus"):
 			out[2] = append(out[2], name)
 		default:
 			out[3] = append(out[3], name)

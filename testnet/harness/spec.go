@@ -13,8 +13,6 @@ import (
 	"github.com/hybridos-net/hybridos/node/home"
 )
 
-func hasSuffix(name, suffix string) bool { return strings.HasSuffix(name, suffix) }
-
 // spec says how the process of a name is started, and what is to be remembered
 // when it is ready. Its caller and that of the returned function hold n.mu.
 func (n *Network) spec(name string) (spec, func(line string) error, error) {
