@@ -106,29 +106,3 @@ func TestDocs_EveryFolderHasAPlace(t *testing.T) {
 		}
 	}
 }
-
-// TestDocs_DependenciesHaveReasons wants a line for each direct requirement.
-func TestDocs_DependenciesHaveReasons(t *testing.T) {
-	mod, err := os.ReadFile(filepath.Join(root(t), "go.mod"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	adr, err := os.ReadFile(filepath.Join(root(t), "docs/adr/0005-dependencies.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	direct := 0
-	for line := range strings.Lines(string(mod)) {
-		f := strings.Fields(line)
-		if len(f) != 2 || !strings.HasPrefix(line, "\t") {
-			continue
-		}
-		direct++
-		if !strings.Contains(string(adr), "`"+f[0]+"`") {
-			t.Errorf("the dependency %s has no reason in docs/adr/0005-dependencies.md", f[0])
-		}
-	}
-	if direct < 10 {
-		t.Fatalf("found %d direct requirements", direct)
-	}
-}

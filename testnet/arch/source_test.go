@@ -29,8 +29,8 @@ func root(t *testing.T) string {
 	return filepath.Dir(filepath.Dir(wd))
 }
 
-// tracked lists the files that belong to the project: those of git, or of the
-// folder where there is no git.
+// tracked lists the project's files with an ending: what git tracks, and what it
+// does not track yet but does not ignore either.
 func tracked(t *testing.T, ext string) []string {
 	t.Helper()
 	cmd := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard", "*"+ext)
@@ -42,7 +42,7 @@ func tracked(t *testing.T, ext string) []string {
 	var files []string
 	for f := range strings.Lines(string(out)) {
 		f = strings.TrimSpace(f)
-		if _, err := os.Stat(filepath.Join(root(t), f)); err == nil {
+		if _, err := os.Stat(filepath.Join(root(t), f)); err == nil { // not one that is about to go
 			files = append(files, f)
 		}
 	}
@@ -178,15 +178,33 @@ func exportedSpecs(d *ast.GenDecl) (bad []string) {
 	return bad
 }
 
-// imports wants the standard library first and apart.
+// imports wants two groups: the standard library, then others. Ours come last
+// among these, in lines of their own since gofmt would sort them in.
 func imports(s source) (bad []string) {
-	other := false
-	for _, i := range s.file.Imports {
-		std := !strings.Contains(strings.SplitN(strings.Trim(i.Path.Value, `"`), "/", 2)[0], ".")
-		if std && other {
-			bad = append(bad, "imports the standard library after others")
+	const std, others, ours = 0, 1, 2
+	kind := func(path string) int {
+		switch first, _, _ := strings.Cut(path, "/"); {
+		case strings.HasPrefix(path+"/", module):
+			return ours
+		case strings.Contains(first, "."):
+			return others
+		default:
+			return std
 		}
-		other = other || !std
+	}
+	last, line := -1, 0
+	for _, i := range s.file.Imports {
+		k, at := kind(strings.Trim(i.Path.Value, `"`)), s.fset.Position(i.Pos()).Line
+		switch apart := at > line+1; {
+		case last < 0:
+		case k < last:
+			bad = append(bad, "imports "+i.Path.Value+" too late")
+		case k > last && !apart:
+			bad = append(bad, "imports "+i.Path.Value+" without a blank line before")
+		case k == last && apart && i.Doc == nil:
+			bad = append(bad, "has a blank line before "+i.Path.Value+" that parts what belongs together")
+		}
+		last, line = k, at
 	}
 	return bad
 }
@@ -296,6 +314,18 @@ func TestSource_ChecksCanFail(t *testing.T) {
 		if checks[name](parse(t, path, text)) == nil {
 			t.Errorf("%s accepts a bad file", name)
 		}
+	}
+	for _, text := range []string{
+		"package a\n\nimport (\n\t\"fmt\"\n\t\"x.org/y\"\n)\n",
+		"package a\n\nimport (\n\t\"fmt\"\n\n\t\"os\"\n)\n",
+		"package a\n\nimport (\n\t\"" + module + "sdk\"\n\n\t\"x.org/y\"\n)\n",
+	} {
+		if imports(parse(t, "a/a.go", text)) == nil {
+			t.Errorf("the imports of %q are accepted", text)
+		}
+	}
+	if bad := imports(parse(t, "a/a.go", "package a\n\nimport (\n\t\"fmt\"\n\n\t\"x.org/y\"\n\n\t\""+module+"sdk\"\n)\n")); bad != nil {
+		t.Errorf("good imports are refused: %v", bad)
 	}
 	if length(parse(t, "a/main.go", "package main\n"+strings.Repeat("\n", maxMain))) == nil {
 		t.Error("a long main.go is accepted")
