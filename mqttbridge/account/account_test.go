@@ -247,8 +247,27 @@ func TestVerify_Bounded(t *testing.T) {
 		t.Errorf("after the rush: %v", err)
 	}
 	v.waiting.Store(1)
-	if _, err := v.Verify(context.Background(), "a", []byte(secret)); !errors.Is(err, Busy) || !strings.Contains(err.Error(), "too many") {
+	if _, err := v.Verify(context.Background(), "a", []byte("a guess of many")); !errors.Is(err, Busy) || !strings.Contains(err.Error(), "too many") {
 		t.Errorf("full queue: %v", err)
+	}
+}
+
+// TestVerify_KnownPassesTheQueue: guessing keeps nobody out who has logged in
+// before, and helps nobody else.
+func TestVerify_KnownPassesTheQueue(t *testing.T) {
+	v := verifier(t, VerifierConfig{Concurrency: 1, Waiting: 1})
+	if _, err := v.Verify(context.Background(), "a", []byte(secret)); err != nil {
+		t.Fatal(err)
+	}
+	v.slots <- struct{}{}
+	v.waiting.Store(1) // a flood
+	if a, err := v.Verify(context.Background(), "a", []byte(secret)); err != nil || a.Name != "a" {
+		t.Errorf("kept out: %+v %v", a, err)
+	}
+	for name, password := range map[string]string{"a": secret + "x", "b": secret, "": secret} {
+		if _, err := v.Verify(context.Background(), name, []byte(password)); !errors.Is(err, Busy) {
+			t.Errorf("%q %q: %v", name, password, err)
+		}
 	}
 }
 

@@ -2,7 +2,11 @@ package account
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
+	"sync"
 	"sync/atomic"
 )
 
@@ -22,6 +26,13 @@ type Verifier struct {
 	slots   chan struct{}
 	waiting atomic.Int64
 	queue   int64
+
+	// good holds a tag of each account's password once it was right: who has
+	// logged in before need not stand in the queue with those who guess. The key
+	// is drawn at the start and never leaves the process.
+	tagKey [32]byte
+	mu     sync.Mutex
+	good   map[string][32]byte
 }
 
 // NewVerifier makes a Verifier; it starts nothing.
@@ -35,7 +46,8 @@ func NewVerifier(book *Book, cfg VerifierConfig) (*Verifier, error) {
 	if cfg.Waiting == 0 {
 		cfg.Waiting = DefaultWaiting
 	}
-	v := &Verifier{book: book, slots: make(chan struct{}, cfg.Concurrency), queue: int64(cfg.Waiting)}
+	v := &Verifier{book: book, slots: make(chan struct{}, cfg.Concurrency), queue: int64(cfg.Waiting), good: map[string][32]byte{}}
+	rand.Read(v.tagKey[:]) // never fails (crypto/rand, since Go 1.24)
 	// An unknown name costs what the first account costs. The sum is all zero
 	// bytes: no password leads to it, and the verdict does not rest on it.
 	v.dummy = hash{cost: DefaultCost(), salt: make([]byte, 16), sum: make([]byte, 32)}
@@ -49,6 +61,12 @@ func NewVerifier(book *Book, cfg VerifierConfig) (*Verifier, error) {
 // the error is of kind Refused, or Busy when too many logins wait or ctx ends
 // before a turn came.
 func (v *Verifier) Verify(ctx context.Context, name string, password []byte) (Account, error) {
+	tag := v.tag(name, password)
+	if v.seen(name, tag) {
+		if found, listed := v.book.Lookup(name); listed {
+			return found, nil
+		}
+	}
 	if v.waiting.Add(1) > v.queue {
 		v.waiting.Add(-1)
 		return Account{}, refuse(Busy, "too many logins wait")
@@ -75,5 +93,25 @@ func (v *Verifier) Verify(ctx context.Context, name string, password []byte) (Ac
 	if !known || !fits || !matches || !listed {
 		return Account{}, refuse(Refused, "unknown name or wrong password")
 	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.good[name] = tag
 	return found, nil
+}
+
+// tag stands for a password in memory; it is of no use outside this process.
+func (v *Verifier) tag(name string, password []byte) [32]byte {
+	sum := sha256.Sum256([]byte(name)) // fixed length, so that no two pairs run together
+	m := hmac.New(sha256.New, v.tagKey[:])
+	m.Write(sum[:])
+	m.Write(password)
+	return [32]byte(m.Sum(nil))
+}
+
+// seen tells whether this very password was right before.
+func (v *Verifier) seen(name string, tag [32]byte) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	good, ok := v.good[name]
+	return ok && hmac.Equal(good[:], tag[:])
 }
