@@ -48,8 +48,9 @@ var ErrExists = errors.New("the keys are there already")
 
 // CreateIdentity makes the keys of a new device in dir. random must be a
 // cryptographic source. If any key file is there already it changes nothing and
-// returns ErrExists.
-func CreateIdentity(dir string, random io.Reader) (*Identity, error) {
+// returns ErrExists. What it made before an error, on a full disk say, it takes
+// away again, so that it can be tried anew.
+func CreateIdentity(dir string, random io.Reader) (_ *Identity, err error) {
 	for _, name := range []string{deviceFile, sealFile, transportFile, busFile, secretFile} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 			return nil, fmt.Errorf("%s: %w", filepath.Join(dir, name), ErrExists)
@@ -73,10 +74,20 @@ func CreateIdentity(dir string, random io.Reader) (*Identity, error) {
 		// Last: a home with a device key is complete.
 		{deviceFile, device.Secret()},
 	}
+	var made []string
+	defer func() {
+		for _, path := range made {
+			if err != nil {
+				err = errors.Join(err, os.Remove(path))
+			}
+		}
+	}()
 	for _, f := range files {
-		if err := writeSecret(filepath.Join(dir, f.name), f.secret); err != nil {
+		path := filepath.Join(dir, f.name)
+		if err := writeSecret(path, f.secret); err != nil {
 			return nil, err
 		}
+		made = append(made, path)
 		clear(f.secret)
 	}
 	if err := syncDir(dir); err != nil {
@@ -153,7 +164,11 @@ func writeSecret(path string, secret []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	defer func() {
+		if err = errors.Join(err, f.Close()); err != nil {
+			err = errors.Join(err, os.Remove(path)) // half a key is none
+		}
+	}()
 	if _, err := f.WriteString(hex.EncodeToString(secret) + "\n"); err != nil {
 		return err
 	}

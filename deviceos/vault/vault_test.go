@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -361,6 +362,33 @@ func TestKey(t *testing.T) {
 	}
 	if _, err := vault.CreateKey(path+"2", strings.NewReader("")); err == nil {
 		t.Fatal("made a key without randomness")
+	}
+}
+
+// intruder makes a file while keys are drawn.
+type intruder struct{ path string }
+
+func (i intruder) Read(b []byte) (int, error) {
+	return len(b), errors.Join(os.WriteFile(i.path, []byte("other"), 0o600), func() error { _, err := rand.Read(b); return err }())
+}
+
+// TestCreateIdentity_Undone: keys that cannot all be written leave nothing
+// behind, and nothing of others is touched.
+func TestCreateIdentity_Undone(t *testing.T) {
+	dir := t.TempDir()
+	other := filepath.Join(dir, "device.key")
+	if _, err := vault.CreateIdentity(dir, intruder{other}); !errors.Is(err, fs.ErrExist) {
+		t.Fatalf("got %v", err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 || left[0].Name() != "device.key" {
+		t.Fatalf("left %v, %v", left, err)
+	}
+	if err := os.Remove(other); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vault.CreateIdentity(dir, rand.Reader); err != nil {
+		t.Fatalf("second try: %v", err)
 	}
 }
 

@@ -230,6 +230,8 @@ func Hint(err error) string {
 		return store.Hint()
 	case strings.Contains(err.Error(), syscall.EADDRINUSE.Error()): // the mesh library keeps no cause
 		return "give another address with --listen, port 0 for a free one"
+	case errors.Is(err, syscall.ENOSPC):
+		return "free space on the disk and try again"
 	case errors.Is(err, fs.ErrNotExist):
 		return "check the path"
 	case errors.Is(err, fs.ErrPermission):
