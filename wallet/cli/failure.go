@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"syscall"
+
+	mesh "github.com/libp2p/go-libp2p/core/network" // "network" is this package's own
 
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/light"
@@ -36,6 +39,8 @@ const (
 // Kinds of the command line's own failures; the others come from the packages
 // below.
 const (
+	kindDiskFull    = "disk_full"
+	kindHungUp      = "hung_up" // a connection that the other side has ended
 	kindUsage       = "usage"
 	kindNoLedger    = "no_ledger"
 	kindPassphrase  = "no_passphrase"
@@ -216,6 +221,10 @@ func classify(err error) *failure {
 		}
 	}
 	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return &failure{exit: exitFailure, kind: kindDiskFull, err: err, try: "free space on the disk and do it again"}
+	case errors.Is(err, mesh.ErrReset):
+		return &failure{exit: exitUnreachable, kind: kindHungUp, err: err, try: "wait a moment and do it again; the other side may have too much to do"}
 	case errors.Is(err, context.Canceled):
 		return &failure{exit: exitFailure, kind: kindInterrupted, err: errors.New("interrupted"), try: ""}
 	case errors.Is(err, context.DeadlineExceeded):

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
+
+	mesh "github.com/libp2p/go-libp2p/core/network"
 
 	"github.com/hybridos-net/hybridos/chain/light"
 	"github.com/hybridos-net/hybridos/chain/state"
@@ -58,6 +61,8 @@ func TestClassify(t *testing.T) {
 		kind string
 	}{
 		{keystore.WrongPassphrase, exitDenied, "wrong_passphrase"},
+		{&fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, exitFailure, "disk_full"},
+		{&mesh.StreamError{ErrorCode: mesh.StreamResourceLimitExceeded, Remote: true}, exitUnreachable, "hung_up"},
 		{keystore.Corrupt, exitFailure, "corrupt"},
 		{fs.ErrNotExist, exitNotFound, kindNoFile},
 		{refused(state.NotOwner), exitDenied, "not_owner"},
