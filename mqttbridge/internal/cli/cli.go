@@ -14,6 +14,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -121,6 +122,10 @@ func hint(err error) string {
 		return "--device ID, with an id that stands in the configuration file"
 	case errors.Is(err, mqttbridge.ErrNotLoopback):
 		return "listen = \"127.0.0.1:1883\", and a TLS terminator in front for other machines"
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "stop the other program on that address, or choose another for listen in the configuration file"
+	case errors.Is(err, syscall.ENOSPC):
+		return "free space on the disk and try again"
 	case errors.Is(err, fs.ErrNotExist):
 		return "--config FILE, and check the paths in that file"
 	}

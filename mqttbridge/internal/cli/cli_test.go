@@ -6,11 +6,13 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -159,5 +161,17 @@ func TestRun(t *testing.T) {
 	cancel()
 	if code := <-ended; code != 0 || !unlinked {
 		t.Errorf("exit code %d, unlinked %v", code, unlinked)
+	}
+}
+
+// TestHint_Machine: what the machine lacks is said, not where the manual is.
+func TestHint_Machine(t *testing.T) {
+	for err, want := range map[error]string{
+		syscall.EADDRINUSE: "choose another for listen",
+		syscall.ENOSPC:     "free space",
+	} {
+		if got := hint(fmt.Errorf("mqtt bridge: %w", &os.PathError{Op: "x", Path: "y", Err: err})); !strings.Contains(got, want) {
+			t.Errorf("%v: %q", err, got)
+		}
 	}
 }
