@@ -35,6 +35,7 @@ import (
 	"github.com/hybridos-net/hybridos/p2p/mux"
 	"github.com/hybridos-net/hybridos/p2p/slim"
 	"github.com/hybridos-net/hybridos/p2p/topic"
+	"github.com/hybridos-net/hybridos/sdk"
 )
 
 // Options are what an Agent runs with.
@@ -189,10 +190,11 @@ func (a *Agent) buildMesh(p *parts) (err error) {
 		light: p.light, clock: p.clock, log: log.With("subsystem", "pairing"), places: &places{most: maxPairings},
 	}
 	p.follow = &follower{
-		chainID: home.Genesis.ChainID, client: p.light, host: p.host, nodes: a.nodes,
+		client: p.light, host: p.host, nodes: a.nodes,
 		moved: func(ctx context.Context) { a.moved(ctx, p) }, log: log.With("subsystem", "follow"), news: make(chan struct{}, 1),
 	}
-	p.follow.topic, err = p.mesh.Join(topic.Checkpoint(home.Genesis.Chain()), topic.MaxCheckpoint, 0, p.follow.judge)
+	p.follow.topic, err = p.mesh.Join(topic.Checkpoint(home.Genesis.Chain()), topic.MaxCheckpoint, 0,
+		sdk.CheckpointValidator(p.light, home.Genesis.ChainID))
 	return err
 }
 

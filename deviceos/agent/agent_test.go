@@ -395,7 +395,7 @@ func TestDeps(t *testing.T) {
 	for _, d := range deps {
 		for _, bad := range []string{
 			"github.com/pion/", "quic-go", "webtransport", "go.uber.org/fx", "go.uber.org/dig", "cosmos/iavl",
-			"cometbft/cometbft/node", "cometbft/cometbft/types", "google.golang.org/grpc", "hybridos/chain/store",
+			"cometbft/cometbft/node", "cometbft/cometbft/types", "google.golang.org/grpc", "hybridos/chain/store/kv",
 			"github.com/cockroachdb/pebble", "hybridos/node", "hybridos/wallet", "hybridos/mqttbridge",
 		} {
 			if strings.Contains(d, bad) {

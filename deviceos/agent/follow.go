@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -19,13 +18,12 @@ import (
 // silent. Whoever keeps checkpoints from the device gains quiet seconds at
 // most.
 type follower struct {
-	chainID string
-	client  *light.Client
-	topic   *mesh.Topic
-	host    host.Host
-	nodes   []peer.AddrInfo
-	moved   func(context.Context) // called when there is a new head
-	log     *slog.Logger
+	client *light.Client
+	topic  *mesh.Topic
+	host   host.Host
+	nodes  []peer.AddrInfo
+	moved  func(context.Context) // called when there is a new head
+	log    *slog.Logger
 
 	news chan struct{} // cap 1
 }
@@ -129,25 +127,5 @@ func (f *follower) connect(ctx context.Context, n peer.AddrInfo) {
 			return
 		case <-time.After(look):
 		}
-	}
-}
-
-// judge is the gossip validator: what does not follow from the device's head is
-// not passed on.
-func (f *follower) judge(_ context.Context, _ peer.ID, raw []byte) mesh.Verdict {
-	b, err := light.DecodeBlock(f.chainID, raw)
-	if err != nil {
-		return mesh.Reject
-	}
-	err = f.client.Vouches(raw)
-	switch {
-	case errors.Is(err, light.BadHeader), errors.Is(err, light.BadCommit), errors.Is(err, light.WrongChain), errors.Is(err, light.Fork):
-		return mesh.Reject
-	case err == nil && b.Header.Height <= f.client.Head().Height:
-		return mesh.Ignore
-	case err == nil:
-		return mesh.Accept
-	default: // too little is known to judge; ask will find out
-		return mesh.Ignore
 	}
 }

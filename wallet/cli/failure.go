@@ -194,6 +194,7 @@ var verdicts = []struct {
 	{sdk.NoReceipt, exitNoReceipt, "look at the door, then do it again; hos watch shows its state"},
 	{sdk.Unreachable, exitNoReceipt, "nothing was done; check that the device is on and reachable"},
 	{sdk.Refused, exitDenied, ""},
+	{sdk.Undecided, exitUnreachable, "it may still come into a block: look with hos status or hos watch before you do it again"},
 
 	{command.BadSignature, exitInvalid, "this is not a receipt of that device"},
 	{command.HighS, exitInvalid, "this is not a receipt of that device"},
