@@ -29,9 +29,10 @@ func (n *Network) spec(name string) (spec, func(line string) error, error) {
 		case d.Name + "-bus":
 			return spec{"hbusd", []string{
 				"--socket", d.Bus, "--agent-key", filepath.Join(d.Home, "bus.pub"), "--agent-uid", strconv.Itoa(os.Getuid()),
+				"--app-key", "lock=" + d.lockKey() + ".pub",
 			}, "hbusd ready"}, none, nil
 		case d.Name + "-lock":
-			return spec{"hos-lock", []string{"--bus", d.Bus, "--log", d.Bolt}, "hos-lock ready"}, none, nil
+			return spec{"hos-lock", []string{"--bus", d.Bus, "--log", d.Bolt, "--key", d.lockKey()}, "hos-lock ready"}, none, nil
 		case d.Name + "-agent":
 			s, ready := n.agentSpec(d)
 			return s, ready, nil
@@ -45,6 +46,9 @@ func (n *Network) spec(name string) (spec, func(line string) error, error) {
 	}
 	return spec{}, nil, fmt.Errorf("%s: %w", name, ErrNoProcess)
 }
+
+// lockKey is the file with which the lock app proves its name on the bus.
+func (d Device) lockKey() string { return filepath.Join(d.Home, "lock.key") }
 
 // nodeSpec lets a node take free ports at first and the same ones ever after,
 // since its peers, devices and wallets know them. Of two nodes the later knows

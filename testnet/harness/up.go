@@ -210,6 +210,10 @@ func (n *Network) createDevices(ctx context.Context) error {
 		if err := json.Unmarshal(out, &info); err != nil {
 			return fmt.Errorf("hos-agent init: %w", err)
 		}
+		// Without a key of its own any app of this user could pose as the lock.
+		if _, err := run(ctx, n.cfg.Programs, "hos-lock", "", nil, "key", d.lockKey()); err != nil {
+			return err
+		}
 		d.ID, d.Key, d.SealKey = info.Device, info.Key, info.SealKey
 		devices[i] = d
 	}

@@ -141,10 +141,12 @@ func hint(err error) string {
 		return "correct the value; hos-testnet shapes lists networks that are ready"
 	case errors.Is(err, join.ErrPin), errors.Is(err, join.ErrOtherLedger):
 		return "get the genesis document again, from somebody who runs the ledger that you mean"
+	case errors.Is(err, errJoinNeeds):
+		return "hos-testnet up prints a whole line; hos-testnet join --help"
 	case errors.Is(err, join.ErrUnreachable), errors.Is(err, join.ErrSlow):
 		return "check --node and --peer, and that the network makes blocks"
 	case errors.Is(err, context.Canceled):
-		return "do it again; nothing runs any more"
+		return "hos-testnet down --remove, then do it again; nothing runs any more"
 	case errors.Is(err, fs.ErrPermission):
 		return "choose a directory that you may write, with --dir"
 	case errors.Is(err, fs.ErrNotExist):

@@ -24,7 +24,7 @@ func (a *app) join() *cobra.Command {
 		Long: "Makes a full node in --dir, lets it catch up, and checks its head by the light\nclient's rules against the nodes given. Whoever serves a ledger that does not begin\nwith the genesis document is refused.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if genesisFile == "" || len(cfg.Peers) == 0 || len(cfg.Nodes) == 0 || !c.Flags().Changed("dir") {
-				return errors.New("--genesis, --node, --peer and --dir are needed")
+				return errJoinNeeds
 			}
 			var err error
 			if cfg.Genesis, err = readGenesis(genesisFile); err != nil {
@@ -48,6 +48,9 @@ func (a *app) join() *cobra.Command {
 	f.DurationVar(&patience, "timeout", 10*time.Minute, "how long it may take")
 	return c
 }
+
+// errJoinNeeds: join was called without what it needs.
+var errJoinNeeds = errors.New("--genesis, --node, --peer and --dir are needed")
 
 func (a *app) runJoin(ctx context.Context, cfg join.Config, keep bool) error {
 	n, r, err := join.Run(ctx, cfg)
