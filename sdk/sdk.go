@@ -128,7 +128,10 @@ func (c *Client) Close() error {
 // fails with the same kinds as a call of the Client.
 type source struct{ f *fetch.Client }
 
-var _ light.Source = source{}
+var (
+	_ light.Source  = source{}
+	_ light.Doubter = source{}
+)
 
 func (s source) LightBlock(ctx context.Context, height int64) ([]byte, error) {
 	raw, err := s.f.LightBlock(ctx, height)
@@ -139,6 +142,8 @@ func (s source) Prove(ctx context.Context, key []byte, height int64) (light.Proo
 	p, err := s.f.Prove(ctx, key, height)
 	return p, nodeError(err)
 }
+
+func (s source) Doubt() int { return s.f.Doubt() }
 
 // Chain is the digest of the ledger, for signing.
 func (c *Client) Chain() codec.ChainDigest { return c.chain }

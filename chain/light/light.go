@@ -38,6 +38,14 @@ type Source interface {
 	Prove(ctx context.Context, key []byte, height int64) (Proof, error)
 }
 
+// Doubter is a Source that stands for several nodes. Whoever lies in proofs only
+// could otherwise keep a client from every record.
+type Doubter interface {
+	// Doubt says that the last answer was a lie: the next question goes to
+	// another node. It returns how many others there are.
+	Doubt() int
+}
+
 // Proof is a record with its ics23 proof.
 type Proof struct {
 	Height int64 // version of the tree

@@ -294,6 +294,45 @@ func TestView_RefusesLies(t *testing.T) {
 	}
 }
 
+// several is a source of a liar and an honest node.
+type several struct {
+	light.Source
+	nodes []light.Source
+	at    int
+}
+
+func (s *several) Prove(ctx context.Context, k []byte, h int64) (light.Proof, error) {
+	return s.nodes[s.at].Prove(ctx, k, h)
+}
+
+func (s *several) Doubt() int {
+	s.at = (s.at + 1) % len(s.nodes)
+	return len(s.nodes) - 1
+}
+
+func TestView_LiarsMakeRoom(t *testing.T) {
+	c := lighttest.New(t, 4)
+	c.Set([]byte("x1"), []byte("one"))
+	c.Seal()
+	bad := &liar{Source: c, proof: func(p light.Proof) light.Proof { p.Value = []byte("two"); return p }}
+	src := &several{Source: c, nodes: []light.Source{bad, bad, c}}
+	cl := newClient(t, c, src)
+	if _, err := cl.Update(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := cl.View(t.Context()).Get([]byte("x1")); err != nil || string(got) != "one" {
+		t.Fatalf("with one honest node among three: %q, %v", got, err)
+	}
+	src = &several{Source: c, nodes: []light.Source{bad, bad}}
+	cl = newClient(t, c, src)
+	if _, err := cl.Update(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := cl.View(t.Context()).Get([]byte("x1")); !errors.Is(err, light.BadProof) {
+		t.Fatalf("with liars alone: %q, %v", got, err)
+	}
+}
+
 func FuzzDecodeBlock(f *testing.F) {
 	c := lighttest.New(f, 4)
 	raw, err := c.LightBlock(context.Background(), 0)

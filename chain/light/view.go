@@ -3,6 +3,7 @@ package light
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/hybridos-net/hybridos/chain/proof"
@@ -44,6 +45,30 @@ func (v *View) Get(key []byte) ([]byte, error) {
 	if value, ok := v.c.cached(v.head, key); ok {
 		return value, nil
 	}
+	value, err := v.prove(key)
+	for others := v.c.doubt(err); err != nil && others > 0; others-- {
+		if value, err = v.prove(key); err != nil {
+			v.c.doubt(err)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	v.c.cache(v.head, key, value)
+	return value, nil
+}
+
+// doubt tells the source that it was lied to, and gives how many other nodes
+// can be asked.
+func (c *Client) doubt(err error) int {
+	if d, ok := c.cfg.Source.(Doubter); ok && errors.Is(err, BadProof) {
+		return d.Doubt()
+	}
+	return 0
+}
+
+// prove asks once and verifies.
+func (v *View) prove(key []byte) ([]byte, error) {
 	version := v.head.Header.Height - 1
 	p, err := v.c.cfg.Source.Prove(v.ctx, key, version)
 	if err != nil {
@@ -61,7 +86,6 @@ func (v *View) Get(key []byte) ([]byte, error) {
 	if err != nil {
 		return nil, refuse(BadProof, "record %x: %v", key, err)
 	}
-	v.c.cache(v.head, key, p.Value)
 	return p.Value, nil
 }
 

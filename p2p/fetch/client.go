@@ -42,7 +42,10 @@ type Client struct {
 	closed bool
 }
 
-var _ light.Source = (*Client)(nil)
+var (
+	_ light.Source  = (*Client)(nil)
+	_ light.Doubter = (*Client)(nil)
+)
 
 // place is where idle streams are kept.
 type place struct {
@@ -247,6 +250,15 @@ func (t *talk) exchange(ctx context.Context, request []byte) ([]byte, error) {
 		return nil, ctx.Err()
 	}
 	return answer, err
+}
+
+// Doubt puts the node that answered last behind the others, since it was found
+// to lie, and returns how many others there are.
+func (c *Client) Doubt() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.first = (c.first + 1) % len(c.cfg.Nodes)
+	return len(c.cfg.Nodes) - 1
 }
 
 // take is a kept stream, nil if there is none.
