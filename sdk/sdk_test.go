@@ -135,6 +135,26 @@ func TestView_Lies(t *testing.T) {
 	}
 }
 
+// TestView_LiarMakesRoom: a node that lies in proofs only is left for the next.
+func TestView_LiarMakesRoom(t *testing.T) {
+	l := sdktest.New(t)
+	dev := sdktest.Key(t)
+	l.Register(dev.Public())
+	bad := sdktest.Serve(t, &liar{Backend: l, prove: func(k []byte, h int64) (fetch.Proof, error) {
+		p, err := l.Prove(context.Background(), k, h)
+		p.Value = append(bytes.Clone(p.Value), 0)
+		return p, err
+	}})
+	client := newClient(t, l, nil, bad.Addr, sdktest.Serve(t, l).Addr)
+	v, err := client.View(patience(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := state.GetDevice(v, dev.Public().DeviceID()); err != nil || !d.Key.Equal(dev.Public()) {
+		t.Fatalf("%+v, %v", d, err)
+	}
+}
+
 // TestView_OldNode: an old header never takes the head back, and where another
 // node is configured, it is asked for a newer one.
 func TestView_OldNode(t *testing.T) {
