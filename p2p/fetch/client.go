@@ -176,13 +176,22 @@ func (c *Client) ask(ctx context.Context, id protocol.ID, try time.Duration, req
 		if errors.Is(err, BadRequest) || errors.Is(err, Timeout) {
 			return err
 		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", ctx.Err(), errors.Join(append(all, err)...))
+		if over := ended(ctx); over != nil {
+			return fmt.Errorf("%w: %w", over, errors.Join(append(all, err)...))
 		}
 		c.cfg.Logger.Debug("node failed", "node", c.cfg.Nodes[at].ID, "cause", err)
 		all = append(all, fmt.Errorf("node %s: %w", c.cfg.Nodes[at].ID, err))
 	}
 	return errors.Join(all...)
+}
+
+// ended tells why ctx ended. A stream's deadline, which is ctx's, may strike a
+// moment before ctx itself does.
+func ended(ctx context.Context) error {
+	if d, ok := ctx.Deadline(); ok && !time.Now().Before(d) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // askOne asks one node, on a kept stream if there is one. A kept stream may have
@@ -197,7 +206,7 @@ func (c *Client) askOne(ctx context.Context, node peer.AddrInfo, id protocol.ID,
 			return c.finish(at, t, read(answer))
 		}
 		_ = t.st.Reset()
-		if ctx.Err() != nil {
+		if ended(ctx) != nil {
 			return err
 		}
 	}
