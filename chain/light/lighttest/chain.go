@@ -42,6 +42,7 @@ type Chain struct {
 	mu     sync.Mutex
 	tree   *store.Tree
 	keys   map[string]ed25519.PrivKey // by address
+	since  map[string]int             // order in which validators were made, by address
 	vals   *types.ValidatorSet
 	next   *types.ValidatorSet
 	blocks map[int64][]byte
@@ -58,7 +59,7 @@ func New(t testing.TB, n int, vendors ...genesis.Vendor) *Chain {
 	t.Helper()
 	now := time.Now().UTC().Truncate(time.Second)
 	c := &Chain{
-		t: t, keys: make(map[string]ed25519.PrivKey), blocks: make(map[int64][]byte), now: now,
+		t: t, keys: make(map[string]ed25519.PrivKey), since: make(map[string]int), blocks: make(map[int64][]byte), now: now,
 		Doc: &genesis.Doc{ChainID: "light-test", Time: now.Unix(), Vendors: vendors},
 	}
 	c.next = c.newValidators(n)
@@ -88,6 +89,7 @@ func (c *Chain) newValidators(n int) *types.ValidatorSet {
 	for i := range vals {
 		k := ed25519.GenPrivKey()
 		c.keys[string(k.PubKey().Address())] = k
+		c.since[string(k.PubKey().Address())] = len(c.since)
 		vals[i] = types.NewValidator(k.PubKey(), genesis.Power)
 	}
 	return types.NewValidatorSet(vals)
@@ -145,13 +147,21 @@ func (c *Chain) Replace(n int) {
 	c.next = c.newValidators(n)
 }
 
-// ReplaceOne announces a set in which the first validator is another.
+// ReplaceOne announces a set in which the longest-serving validator is another.
 func (c *Chain) ReplaceOne() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	oldest := c.next.Validators[0]
+	for _, v := range c.next.Validators {
+		if c.since[string(v.Address)] < c.since[string(oldest.Address)] {
+			oldest = v
+		}
+	}
 	vals := c.newValidators(1).Validators
-	for _, v := range c.next.Validators[1:] {
-		vals = append(vals, types.NewValidator(v.PubKey, v.VotingPower))
+	for _, v := range c.next.Validators {
+		if v != oldest {
+			vals = append(vals, types.NewValidator(v.PubKey, v.VotingPower))
+		}
 	}
 	c.next = types.NewValidatorSet(vals)
 }
