@@ -6,20 +6,20 @@
 // Invoker.Invoke.
 //
 // What must never change: an answer that is not the device's verified receipt is
-// an error, and no two commands share a replay lane and a nonce. A lane lives as
-// long as the process: its salt is 64 random bits, so nothing need be kept.
+// an error, and no two commands to a device share a replay lane and a nonce. A
+// lane ends with the process at the latest: its salt is 64 random bits, so nothing
+// need be kept.
 package delegate
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"sync/atomic"
 
+	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/state"
@@ -44,8 +44,7 @@ type Invoker struct {
 	cfg    Config
 	host   *host.Host
 	client *sdk.Client
-	salt   uint64
-	nonce  atomic.Uint64
+	lanes  lanes
 }
 
 var _ mqttbridge.Invoker = (*Invoker)(nil)
@@ -62,10 +61,6 @@ func Open(cfg Config) (*Invoker, error) {
 	if err != nil {
 		return nil, err
 	}
-	var salt [8]byte
-	if _, err := io.ReadFull(cfg.Random, salt[:]); err != nil {
-		return nil, fmt.Errorf("draw replay lane: %w", err)
-	}
 	h, err := dialler(cfg.Random)
 	if err != nil {
 		return nil, err
@@ -74,7 +69,9 @@ func Open(cfg Config) (*Invoker, error) {
 	if err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
-	return &Invoker{cfg: cfg, host: h, client: c, salt: binary.BigEndian.Uint64(salt[:])}, nil
+	return &Invoker{
+		cfg: cfg, host: h, client: c, lanes: lanes{random: cfg.Random, of: make(map[key.DeviceID]*lane)},
+	}, nil
 }
 
 // readGenesis reads a document of a length that can be one.
@@ -127,15 +124,12 @@ func (i *Invoker) Invoke(ctx context.Context, device, endpoint, method string, p
 	if err != nil {
 		return mqttbridge.Outcome{}, err
 	}
-	caller := sdk.Caller{
-		Chain: i.client.Chain(), Key: i.cfg.Key, Grant: grant, Principal: i.cfg.Key.Public().AccountID(),
-		Salt: i.salt, Nonce: func() (uint64, error) { return i.nonce.Add(1), nil },
+	r, salt, err := i.send(ctx, target, call, grant, 0)
+	if err == nil && r.Body.Code == command.JumpTooFar {
+		// The device has missed too many commands, or has forgotten the lane. It says
+		// so under its signature, hence has not executed the command.
+		r, _, err = i.send(ctx, target, call, grant, salt)
 	}
-	cmd, err := caller.Sign(call)
-	if err != nil {
-		return mqttbridge.Outcome{}, err
-	}
-	r, err := target.Send(ctx, cmd)
 	if err != nil {
 		return mqttbridge.Outcome{}, err
 	}
@@ -143,6 +137,25 @@ func (i *Invoker) Invoke(ctx context.Context, device, endpoint, method string, p
 		Status: r.Body.Status.String(), Code: r.Body.Code.String(),
 		CommandID: r.Body.Command[:], Result: r.Body.Result, Receipt: r.Bytes(),
 	}, nil
+}
+
+// send signs and sends a command of the device's lane, which is a new one if the
+// present one has the salt givenUp. It returns the lane's salt.
+func (i *Invoker) send(ctx context.Context, to *sdk.Device, call sdk.Call, grant *tx.ID, givenUp uint64) (*command.Receipt, uint64, error) {
+	at, err := i.lanes.next(call.Device, givenUp)
+	if err != nil {
+		return nil, 0, err
+	}
+	caller := sdk.Caller{
+		Chain: i.client.Chain(), Key: i.cfg.Key, Grant: grant, Principal: i.cfg.Key.Public().AccountID(),
+		Salt: at.salt, Nonce: func() (uint64, error) { return at.last, nil },
+	}
+	cmd, err := caller.Sign(call)
+	if err != nil {
+		return nil, 0, err
+	}
+	r, err := to.Send(ctx, cmd)
+	return r, at.salt, err
 }
 
 // find reads the device's proven record, which gives its key and epoch.

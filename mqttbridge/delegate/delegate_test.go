@@ -130,6 +130,72 @@ func TestInvoke_Lanes(t *testing.T) {
 	}
 }
 
+// TestInvoke_CountsPerDevice: a device takes no number far ahead of what it has
+// seen, so busy neighbours must not use up its numbers.
+func TestInvoke_CountsPerDevice(t *testing.T) {
+	w := newWorld(t)
+	k := sdktest.Key(t)
+	w.ledger.Register(k.Public())
+	w.ledger.Claim(w.owner, k)
+	quiet := sdktest.NewDevice(t, w.ledger, k)
+	w.settings.Devices = append(w.settings.Devices, settings.Device{ID: k.Public().DeviceID().String(), Addrs: []string{quiet.Addr}})
+	i := w.open(t)
+	for range 3 {
+		if _, err := i.Invoke(patience(t), w.id().String(), "lock", "open", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	nonce := make(chan uint64, 1)
+	quiet.Lie(func(raw []byte) []byte {
+		c, err := command.Decode(raw)
+		if err != nil {
+			return nil
+		}
+		nonce <- c.Body.Nonce
+		return quiet.Answer(raw)
+	})
+	if _, err := i.Invoke(patience(t), k.Public().DeviceID().String(), "lock", "open", nil); err != nil {
+		t.Fatal(err)
+	}
+	if n := <-nonce; n != 1 {
+		t.Errorf("began at number %d", n)
+	}
+}
+
+// TestInvoke_LaneGivenUp: a device that has missed too much of a lane gets
+// another one, once.
+func TestInvoke_LaneGivenUp(t *testing.T) {
+	w := newWorld(t)
+	w.grant("open")
+	i := w.open(t)
+	salts, refuse := map[uint64]uint64{}, 1 // the handler runs for one command at a time here
+	w.lock.Lie(func(raw []byte) []byte {
+		c, err := command.Decode(raw)
+		if err != nil {
+			return nil
+		}
+		salts[c.Body.Salt] = c.Body.Nonce
+		if len(salts) <= refuse {
+			return w.lock.Receipt(c.ID(w.ledger.Doc.Chain()), command.Rejected, command.JumpTooFar, nil)
+		}
+		return w.lock.Answer(raw)
+	})
+	out, err := i.Invoke(patience(t), w.id().String(), "lock", "open", nil)
+	if err != nil || out.Status != command.Executed.String() || len(salts) != 2 || len(w.lock.Ran()) != 1 {
+		t.Fatalf("%+v, %v; lanes %v", out, err, salts)
+	}
+	for salt, nonce := range salts {
+		if salt == 0 || nonce != 1 {
+			t.Errorf("lanes %v", salts)
+		}
+	}
+	refuse = 100
+	out, err = i.Invoke(patience(t), w.id().String(), "lock", "open", nil)
+	if err != nil || out.Code != command.JumpTooFar.String() || len(salts) != 3 || len(w.lock.Ran()) != 1 {
+		t.Fatalf("%+v, %v; lanes %v", out, err, salts)
+	}
+}
+
 // TestInvoke_Refusals: the device's no is the outcome.
 func TestInvoke_Refusals(t *testing.T) {
 	for name, c := range map[string]struct {
