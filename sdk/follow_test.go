@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -78,6 +79,83 @@ func TestCheckpointValidator(t *testing.T) {
 	l.Seal()
 	check("ahead", mesh.Accept, block(l.Height()))
 	check("between", mesh.Ignore, block(l.Height()-1))
+}
+
+// TestCheckpointValidator_HeadMoves: who sends a true header while the head passes
+// its height is not to blame.
+func TestCheckpointValidator_HeadMoves(t *testing.T) {
+	l := sdktest.New(t)
+	lc, err := light.New(light.Config{Genesis: l.Doc, Source: l, Now: l.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	judge := sdk.CheckpointValidator(lc, l.Doc.ChainID)
+	for range 100 {
+		raw, err := l.LightBlock(t.Context(), l.Advance(lighttest.Interval))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var work sync.WaitGroup
+		begin := make(chan struct{})
+		for range 4 {
+			work.Go(func() {
+				<-begin
+				for range 5 {
+					if judge(t.Context(), "peer", raw) == mesh.Reject {
+						t.Error("an honest peer was blamed")
+					}
+				}
+			})
+		}
+		work.Go(func() {
+			<-begin
+			if _, err := lc.Offer(t.Context(), raw); err != nil {
+				t.Error(err)
+			}
+		})
+		close(begin)
+		work.Wait()
+	}
+}
+
+// TestCheckpointValidator_Tail: what a peer next to the header accepts without
+// looking at its last signature is not held against it by one that is behind.
+func TestCheckpointValidator_Tail(t *testing.T) {
+	l := lighttest.New(t, 7)
+	follower := func() *light.Client {
+		c, err := light.New(light.Config{Genesis: l.Doc, Source: l, Now: l.Now})
+		if err == nil {
+			_, err = c.Update(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	behind := sdk.CheckpointValidator(follower(), l.Doc.ChainID)
+	for range 5 {
+		l.ReplaceOne()
+		l.Seal()
+	}
+	near := sdk.CheckpointValidator(follower(), l.Doc.ChainID)
+	next := l.Advance(lighttest.Interval)
+	spoil := func(i int) []byte {
+		return l.Forge(next, false, func(b *types.LightBlock) { b.Commit.Signatures[i].Signature[0] ^= 1 })
+	}
+	for name, c := range map[string]struct {
+		judge mesh.Validator
+		data  []byte
+		want  mesh.Verdict
+	}{
+		"near, first signature bad":   {near, spoil(0), mesh.Reject},
+		"behind, first signature bad": {behind, spoil(0), mesh.Ignore},
+		"near, last signature bad":    {near, spoil(6), mesh.Accept},
+		"behind, last signature bad":  {behind, spoil(6), mesh.Ignore},
+	} {
+		if got := c.judge(t.Context(), "peer", c.data); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
 }
 
 // unsigned is a header whose parts belong together, but which nobody signed;
