@@ -128,13 +128,20 @@ func (c *Client) Close() error {
 // fails with the same kinds as a call of the Client.
 type source struct{ f *fetch.Client }
 
+// onlyKey marks a context under which one node answers for all.
+type onlyKey struct{}
+
 var (
 	_ light.Source  = source{}
 	_ light.Doubter = source{}
 )
 
 func (s source) LightBlock(ctx context.Context, height int64) ([]byte, error) {
-	raw, err := s.f.LightBlock(ctx, height)
+	f := s.f
+	if only, ok := ctx.Value(onlyKey{}).(*fetch.Client); ok {
+		f = only
+	}
+	raw, err := f.LightBlock(ctx, height)
 	return raw, nodeError(err)
 }
 
@@ -178,13 +185,15 @@ func (c *Client) update(ctx context.Context) (light.Head, error) {
 	return h, err
 }
 
-// askOne offers the newest header of one node to the light client.
+// askOne offers the newest header of one node to the light client. The headers
+// between come from that node too: one that lies in those only must not keep the
+// client from what the others say.
 func (c *Client) askOne(ctx context.Context, f *fetch.Client) (light.Head, error) {
 	raw, err := f.LightBlock(ctx, 0)
 	if err != nil {
 		return light.Head{}, err
 	}
-	return c.ledger.Offer(ctx, raw)
+	return c.ledger.Offer(context.WithValue(ctx, onlyKey{}, f), raw)
 }
 
 // fresh reports whether a head is not older than an idle ledger's newest one.

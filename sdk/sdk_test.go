@@ -192,6 +192,32 @@ func TestView_OneLiar(t *testing.T) {
 	}
 }
 
+// TestView_LiesBetween: a node that lies only in the headers between two others is
+// one of several, wherever it stands.
+func TestView_LiesBetween(t *testing.T) {
+	l := sdktest.New(t)
+	for range 3 {
+		l.Replace(3)
+		l.Seal()
+	}
+	bad := sdktest.Serve(t, &liar{Backend: l, block: func(h int64) ([]byte, error) {
+		if h != 0 {
+			return l.Forge(h, false, func(b *types.LightBlock) { b.AppHash = make([]byte, 32) }), nil
+		}
+		return l.LightBlock(context.Background(), h)
+	}}).Addr
+	good := sdktest.Serve(t, l).Addr
+	alone := newClient(t, l, nil, bad)
+	_, err := alone.View(patience(t))
+	want(t, err, light.BadHeader)
+	for name, nodes := range map[string][]string{"first": {bad, good}, "last": {good, bad}} {
+		v, err := newClient(t, l, nil, nodes...).View(patience(t))
+		if err != nil || v.Head().Height != l.Height() {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestViewAfter_Waits(t *testing.T) {
 	l := sdktest.New(t)
 	asked := make(chan struct{}, 100)
