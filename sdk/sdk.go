@@ -95,7 +95,7 @@ func New(cfg Config) (*Client, error) {
 		}
 		c.each = append(c.each, f)
 	}
-	c.ledger, err = light.New(light.Config{Genesis: cfg.Genesis, Source: source{c.fetch}, Store: cfg.Store, Now: cfg.Now})
+	c.ledger, err = light.New(light.Config{Genesis: cfg.Genesis, Source: source{c.fetch, len(nodes)}, Store: cfg.Store, Now: cfg.Now})
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,10 @@ func (c *Client) Close() error {
 
 // source is fetch with the errors of this package, so that a read of a View
 // fails with the same kinds as a call of the Client.
-type source struct{ f *fetch.Client }
+type source struct {
+	f     *fetch.Client
+	nodes int // that f asks
+}
 
 // onlyKey marks a context under which one node answers for all.
 type onlyKey struct{}
@@ -136,18 +139,39 @@ var (
 	_ light.Doubter = source{}
 )
 
-func (s source) LightBlock(ctx context.Context, height int64) ([]byte, error) {
-	f := s.f
+func (s source) LightBlock(ctx context.Context, height int64) (raw []byte, err error) {
 	if only, ok := ctx.Value(onlyKey{}).(*fetch.Client); ok {
-		f = only
+		s = source{only, 1}
 	}
-	raw, err := f.LightBlock(ctx, height)
-	return raw, nodeError(err)
+	err = s.ask(func() error {
+		raw, err = s.f.LightBlock(ctx, height)
+		return err
+	})
+	return raw, err
 }
 
-func (s source) Prove(ctx context.Context, key []byte, height int64) (light.Proof, error) {
-	p, err := s.f.Prove(ctx, key, height)
-	return p, nodeError(err)
+func (s source) Prove(ctx context.Context, key []byte, height int64) (p light.Proof, err error) {
+	err = s.ask(func() error {
+		p, err = s.f.Prove(ctx, key, height)
+		return err
+	})
+	return p, err
+}
+
+// ask goes on to the next node where one says that a read is a bad request or
+// takes too long. Such answers end a round, since they tell of a transaction; of a
+// read they tell only that this node does not serve it.
+func (s source) ask(read func() error) error {
+	unserved := func(err error) bool { return errors.Is(err, fetch.BadRequest) || errors.Is(err, fetch.Timeout) }
+	err := read()
+	for n := 1; n < s.nodes && unserved(err); n++ {
+		s.f.Doubt()
+		err = read()
+	}
+	if unserved(err) {
+		return &Error{Kind: NoNode, Detail: "no node serves this read", Cause: err}
+	}
+	return nodeError(err)
 }
 
 func (s source) Doubt() int { return s.f.Doubt() }

@@ -155,6 +155,35 @@ func TestView_LiarMakesRoom(t *testing.T) {
 	}
 }
 
+// TestView_NotServed: a node that calls reads bad requests does not speak for the
+// others.
+func TestView_NotServed(t *testing.T) {
+	l := sdktest.New(t)
+	dev := sdktest.Key(t)
+	l.Register(dev.Public())
+	read := func(nodes ...string) error {
+		v, err := newClient(t, l, nil, nodes...).View(patience(t))
+		if err == nil {
+			_, err = state.GetDevice(v, dev.Public().DeviceID())
+		}
+		return err
+	}
+	good := sdktest.Serve(t, l).Addr
+	for name, bad := range map[string]*liar{
+		"headers": {Backend: l, block: func(int64) ([]byte, error) { return nil, fetch.BadRequest }},
+		"proofs":  {Backend: l, prove: func([]byte, int64) (fetch.Proof, error) { return fetch.Proof{}, fetch.BadRequest }},
+		"slow":    {Backend: l, prove: func([]byte, int64) (fetch.Proof, error) { return fetch.Proof{}, fetch.Timeout }},
+	} {
+		addr := sdktest.Serve(t, bad).Addr
+		if err := read(addr, good); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := read(addr); !errors.Is(err, sdk.NoNode) {
+			t.Errorf("%s, alone: %v", name, err)
+		}
+	}
+}
+
 // TestView_OldNode: an old header never takes the head back, and where another
 // node is configured, it is asked for a newer one.
 func TestView_OldNode(t *testing.T) {
