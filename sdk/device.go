@@ -51,18 +51,32 @@ func (d *Device) Send(ctx context.Context, cmd *command.Command) (*command.Recei
 // Exchange sends any bytes and returns the answer as it came. It is for tools
 // that send what is no command; use Send for what is.
 func (d *Device) Exchange(ctx context.Context, raw []byte) ([]byte, error) {
-	l, err := d.c.link(ctx, d.peer)
-	if err == nil {
-		raw, err = l.Send(ctx, raw)
-	}
+	answer, err := d.c.exchange(ctx, d.peer, raw)
 	switch {
 	case err == nil:
-		return raw, nil
+		return answer, nil
 	case errors.Is(err, link.ErrNoAnswer):
 		return nil, &Error{Kind: NoReceipt, Detail: "the command may have been executed", Cause: err}
 	default:
 		return nil, &Error{Kind: Unreachable, Detail: fmt.Sprintf("device %s", d.key.DeviceID()), Cause: err}
 	}
+}
+
+// exchange sends over the link to a peer until ctx ends or Close is called.
+func (c *Client) exchange(ctx context.Context, p peer.AddrInfo, raw []byte) ([]byte, error) {
+	ctx, done, err := c.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	l, err := c.link(ctx, p)
+	if err == nil {
+		raw, err = l.Send(ctx, raw)
+	}
+	if err != nil && c.isClosed() {
+		err = errors.Join(link.ErrClosed, err)
+	}
+	return raw, err
 }
 
 func (d *Device) verify(raw []byte, id command.ID) (*command.Receipt, error) {
@@ -114,8 +128,6 @@ func (c *Client) link(ctx context.Context, p peer.AddrInfo) (*link.Link, error) 
 		defer func() { <-s.dialling }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-c.closed:
-		return nil, link.ErrClosed
 	}
 	if _, l, err := c.shared(p.ID); l != nil || err != nil {
 		return l, err
@@ -123,17 +135,8 @@ func (c *Client) link(ctx context.Context, p peer.AddrInfo) (*link.Link, error) 
 	return c.dial(ctx, s, p)
 }
 
-// dial makes the link of a peer; Close ends it.
+// dial makes the link of a peer.
 func (c *Client) dial(ctx context.Context, s *sharedLink, p peer.AddrInfo) (*link.Link, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-c.closed:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
 	l, err := link.Dial(ctx, c.cfg.Host, p)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/command"
@@ -202,6 +203,60 @@ func TestDevice_CloseDuringDial(t *testing.T) {
 	select {
 	case err := <-first:
 		want(t, err, sdk.Unreachable)
+	case <-time.After(5 * time.Second): // the host itself gives up after ten
+		t.Fatal("the dial goes on after Close")
+	}
+}
+
+// TestDevice_CloseDuringRedial: so too where a link was lost and is dialled again.
+func TestDevice_CloseDuringRedial(t *testing.T) {
+	h := newHome(t)
+	host, dev := p2ptest.Slim(t), p2ptest.Slim(t)
+	client := newClient(t, h.ledger, func(c *sdk.Config) { c.Host = host }, h.node.Addr)
+	srv, err := link.New(link.Config{Host: dev, Handler: func(_ context.Context, _ peer.ID, raw []byte) []byte { return h.lock.Answer(raw) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Run(ctx) }()
+	<-srv.Ready()
+	d, err := client.Device(h.lock.Key.Public(), []string{dev.Addrs()[0].String() + "/p2p/" + dev.ID().String()})
+	if err == nil {
+		_, err = d.Send(patience(t), h.open(t))
+	}
+	stop()
+	if err := errors.Join(err, <-ended); err != nil {
+		t.Fatal(err)
+	}
+	opening, hold := make(chan struct{}, 4), make(chan struct{})
+	dev.Network().SetStreamHandler(func(s network.Stream) { // does not agree on the protocol
+		opening <- struct{}{}
+		<-hold
+		_ = s.Reset()
+	})
+	defer close(hold)
+	if err := host.Peerstore().SetProtocols(dev.ID()); err != nil { // else it is taken as agreed
+		t.Fatal(err)
+	}
+	again := make(chan error, 1)
+	go func() {
+		for { // the first may find out that the old stream is dead
+			_, err := d.Send(context.Background(), h.open(t))
+			if !errors.Is(err, sdk.NoReceipt) {
+				again <- err
+				return
+			}
+		}
+	}()
+	<-opening
+	if err := client.Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-again:
+		want(t, err, sdk.Unreachable)
+		want(t, err, link.ErrClosed)
 	case <-time.After(5 * time.Second): // the host itself gives up after ten
 		t.Fatal("the dial goes on after Close")
 	}

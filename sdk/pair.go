@@ -22,6 +22,11 @@ func (c *Client) Pair(ctx context.Context, code pairing.Code, o pairing.Owner) (
 	if err != nil {
 		return pairing.Peer{}, pairing.Armed{}, err
 	}
+	ctx, done, err := c.begin(ctx)
+	if err != nil {
+		return pairing.Peer{}, pairing.Armed{}, err
+	}
+	defer done()
 	last := error(&Error{Kind: BadAddress, Detail: "the pairing code has no address"})
 	for _, info := range infos {
 		st, err := c.openPair(ctx, info)
@@ -50,11 +55,6 @@ func (c *Client) openPair(ctx context.Context, info peer.AddrInfo) (network.Stre
 }
 
 func pairOver(ctx context.Context, st network.Stream, code pairing.Code, o pairing.Owner) (pairing.Peer, pairing.Armed, error) {
-	if d, ok := ctx.Deadline(); ok {
-		if err := st.SetDeadline(d); err != nil {
-			return pairing.Peer{}, pairing.Armed{}, errors.Join(fmt.Errorf("set deadline: %w", err), st.Reset())
-		}
-	}
 	stop := context.AfterFunc(ctx, func() { _ = st.SetDeadline(time.Unix(1, 0)) })
 	p, armed, err := pairing.Wallet(st, code, o)
 	if !stop() && err != nil {

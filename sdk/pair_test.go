@@ -6,12 +6,14 @@ import (
 	"io"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/chain/tx"
+	"github.com/hybridos-net/hybridos/p2p/link"
 	"github.com/hybridos-net/hybridos/p2p/p2ptest"
 	"github.com/hybridos-net/hybridos/p2p/pairing"
 	"github.com/hybridos-net/hybridos/p2p/slim"
@@ -183,22 +185,42 @@ func TestPair_NotReached(t *testing.T) {
 	}
 }
 
-func TestPair_CtxEnds(t *testing.T) {
-	p := newCouple(t)
-	heard := make(chan struct{})
-	p.serve(t, func(st network.Stream) error {
-		if _, err := st.Read(make([]byte, 1)); err != nil {
-			return err
-		}
-		close(heard)
-		_, err := io.Copy(io.Discard, st) // and says nothing
-		return err
-	})
-	ctx, cancel := context.WithCancel(patience(t))
-	go func() { <-heard; cancel() }()
-	_, _, err := p.client.Pair(ctx, p.code, p.wallet)
-	want(t, err, context.Canceled)
-	if err := <-p.ended; !errors.Is(err, network.ErrReset) {
-		t.Errorf("the device learned %v", err)
+// TestPair_Ends: the conversation ends with its context, and with the client.
+func TestPair_Ends(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(cancel func(), p *couple)
+		kind error
+	}{
+		"cancelled": {func(cancel func(), _ *couple) { cancel() }, context.Canceled},
+		"closed":    {func(_ func(), p *couple) { _ = p.client.Close() }, context.Canceled},
+		"in time":   {func(func(), *couple) {}, context.DeadlineExceeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newCouple(t)
+			heard := make(chan struct{})
+			p.serve(t, func(st network.Stream) error {
+				if _, err := st.Read(make([]byte, 1)); err != nil {
+					return err
+				}
+				close(heard)
+				_, err := io.Copy(io.Discard, st) // and says nothing
+				return err
+			})
+			ctx, cancel := context.WithCancel(patience(t))
+			defer cancel()
+			if c.kind == context.DeadlineExceeded {
+				ctx, cancel = context.WithTimeout(ctx, 500*time.Millisecond)
+				defer cancel()
+			}
+			go func() { <-heard; c.end(cancel, p) }()
+			_, _, err := p.client.Pair(ctx, p.code, p.wallet)
+			want(t, err, c.kind)
+			if err := <-p.ended; !errors.Is(err, network.ErrReset) {
+				t.Errorf("the device learned %v", err)
+			}
+			_ = p.client.Close()
+			_, _, err = p.client.Pair(patience(t), p.code, p.wallet)
+			want(t, err, link.ErrClosed)
+		})
 	}
 }

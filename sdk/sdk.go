@@ -30,6 +30,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/chain/tx"
 	"github.com/hybridos-net/hybridos/p2p/fetch"
+	"github.com/hybridos-net/hybridos/p2p/link"
 )
 
 // Config says which ledger a client follows and through whom. Genesis, Host
@@ -54,10 +55,10 @@ type Client struct {
 	silence time.Duration
 
 	following atomic.Bool
-	closed    chan struct{}
 
 	mu    sync.Mutex
 	links map[peer.ID]*sharedLink // nil once closed
+	calls map[*call]struct{}      // to devices, under way
 }
 
 // New checks the configuration; it contacts nobody.
@@ -80,7 +81,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		cfg: cfg, chain: cfg.Genesis.Chain(), nodes: nodes, silence: silence,
-		closed: make(chan struct{}), links: make(map[peer.ID]*sharedLink),
+		links: make(map[peer.ID]*sharedLink), calls: make(map[*call]struct{}),
 	}
 	if c.fetch, err = fetch.NewClient(fetch.ClientConfig{Host: cfg.Host, Nodes: nodes, Logger: cfg.Logger}); err != nil {
 		return nil, err
@@ -102,15 +103,16 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// Close ends every stream that the client holds and every dial to a device.
-// Commands under way return; what was sent by then is of kind NoReceipt.
+// Close ends every stream and every dial to a device, also that of a pairing.
+// Commands under way return; what was sent by then is of kind NoReceipt. Questions
+// to nodes end on their own.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	links := c.links
-	if links != nil {
-		close(c.closed)
-	}
 	c.links = nil
+	for under := range c.calls {
+		under.end()
+	}
 	c.mu.Unlock()
 	errs := []error{c.fetch.Close()}
 	for _, f := range c.each {
@@ -122,6 +124,36 @@ func (c *Client) Close() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// call is a conversation with a device that Close ends.
+type call struct{ end context.CancelFunc }
+
+// begin derives a context that Close ends as well. The caller calls the function
+// when it is done.
+func (c *Client) begin(ctx context.Context) (context.Context, func(), error) {
+	ctx, cancel := context.WithCancel(ctx)
+	under := &call{cancel}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.links == nil {
+		cancel()
+		return nil, nil, link.ErrClosed
+	}
+	c.calls[under] = struct{}{}
+	return ctx, func() {
+		cancel()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.calls, under)
+	}, nil
+}
+
+// isClosed reports whether Close was called.
+func (c *Client) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.links == nil
 }
 
 // source is fetch with the errors of this package, so that a read of a View
