@@ -155,6 +155,14 @@ func (i *Invoker) send(ctx context.Context, to *sdk.Device, call sdk.Call, grant
 		return nil, 0, err
 	}
 	r, err := to.Send(ctx, cmd)
+	if errors.Is(err, sdk.NoReceipt) && ctx.Err() == nil {
+		// The stream may have been dead for long. The same bytes are executed once at
+		// most; if they bring no receipt either, the first error stays true: not even
+		// a device that is away now is known not to have acted.
+		if again, err := to.Send(ctx, cmd); err == nil {
+			return again, at.salt, nil
+		}
+	}
 	return r, at.salt, err
 }
 

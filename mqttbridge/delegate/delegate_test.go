@@ -196,6 +196,36 @@ func TestInvoke_LaneGivenUp(t *testing.T) {
 	}
 }
 
+// TestInvoke_Lost: when the link is lost, the same bytes are sent once more; the
+// device going away then does not make the outcome known.
+func TestInvoke_Lost(t *testing.T) {
+	w := newWorld(t)
+	w.grant("open")
+	i := w.open(t)
+	var got [][]byte
+	w.lock.Lie(func(raw []byte) []byte {
+		got = append(got, bytes.Clone(raw))
+		if len(got) == 1 {
+			return nil
+		}
+		return w.lock.Answer(raw)
+	})
+	out, err := i.Invoke(patience(t), w.id().String(), "lock", "open", nil)
+	if err != nil || out.Status != command.Executed.String() || len(got) != 2 || !bytes.Equal(got[0], got[1]) {
+		t.Fatalf("%+v, %v; sent %d", out, err, len(got))
+	}
+	w.lock.Lie(func([]byte) []byte {
+		go w.lock.Kill()
+		return nil
+	})
+	ctx, cancel := context.WithTimeout(patience(t), 2*time.Second)
+	defer cancel()
+	_, err = i.Invoke(ctx, w.id().String(), "lock", "open", nil)
+	if !errors.Is(err, sdk.NoReceipt) || errors.Is(err, sdk.Unreachable) {
+		t.Fatal(err)
+	}
+}
+
 // TestInvoke_Refusals: the device's no is the outcome.
 func TestInvoke_Refusals(t *testing.T) {
 	for name, c := range map[string]struct {
