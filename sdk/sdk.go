@@ -281,7 +281,9 @@ func (c *Client) ViewAfter(ctx context.Context, height int64) (*light.View, erro
 }
 
 // Build makes an unsigned transaction with the actor's next sequence number
-// and the usual life. vendor says that the actor is a vendor.
+// and the usual life. vendor says that the actor is a vendor. The number is that
+// of the newest proven state: after a Submit of the same actor, wait with ViewAfter
+// first, or the number is one that has been used.
 func (c *Client) Build(ctx context.Context, actor key.AccountID, vendor bool, p tx.Payload) (*tx.Tx, error) {
 	v, err := c.View(ctx)
 	if err != nil {
@@ -316,6 +318,7 @@ func (c *Client) Submit(ctx context.Context, t *tx.Tx) (int64, error) {
 	r, err := c.fetch.Submit(ctx, t.Bytes())
 	switch {
 	case errors.Is(err, fetch.Timeout):
+		c.fetch.Doubt() // the next try goes through another node, if there is one
 		return 0, &Error{Kind: Undecided, Detail: "the transaction was taken but not yet committed", Cause: err}
 	case err != nil:
 		return 0, nodeError(err)

@@ -389,6 +389,25 @@ func TestSubmit_Undecided(t *testing.T) {
 	}
 }
 
+// TestSubmit_UndecidedMakesRoom: handing in the same bytes again goes through
+// another node, and gives the outcome.
+func TestSubmit_UndecidedMakesRoom(t *testing.T) {
+	l := sdktest.New(t)
+	slow := sdktest.Serve(t, &liar{Backend: l, submit: func([]byte) (fetch.Result, error) { return fetch.Result{}, fetch.Timeout }})
+	c := newClient(t, l, nil, slow.Addr, sdktest.Serve(t, l).Addr)
+	x := register(t, l, c)
+	x.Sign(c.Chain(), tx.RoleVendor, l.Vendor)
+	_, err := c.Submit(patience(t), x)
+	want(t, err, sdk.Undecided)
+	first, err := c.Submit(patience(t), x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := c.Submit(patience(t), x); err != nil || again != first {
+		t.Fatalf("height %d, then %d, %v", first, again, err)
+	}
+}
+
 func TestSubmit_NodeDead(t *testing.T) {
 	h := newHome(t)
 	x := register(t, h.ledger, h.client)
