@@ -178,6 +178,41 @@ func TestClient_RefusesForgedHeaders(t *testing.T) {
 	}
 }
 
+// TestClient_RefusesUsurpers: validators that name only themselves have all of
+// their own set behind them. It takes more than two thirds of the trusted power
+// to change the set, whether the headers between can be had or not.
+func TestClient_RefusesUsurpers(t *testing.T) {
+	for _, tc := range []struct{ validators, sign int }{{4, 1}, {4, 2}, {6, 3}, {6, 4}, {9, 6}} {
+		for _, later := range []bool{false, true} {
+			c := lighttest.New(t, tc.validators)
+			cl := newClient(t, c, c)
+			before, err := cl.Update(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			forged := c.Usurp(tc.sign)
+			if err := cl.Vouches(forged); !errors.Is(err, light.TooFewKnown) {
+				t.Errorf("%d of %d: gossip got %v, want too_few_known", tc.sign, tc.validators, err)
+			}
+			if later { // the honest header between exists, so bisection reaches it
+				c.Advance(0)
+			}
+			head, err := cl.Offer(t.Context(), forged)
+			if err == nil || head.Height > before.Height+1 {
+				t.Errorf("%d of %d moved the head from %d to %d: %v", tc.sign, tc.validators, before.Height, head.Height, err)
+			}
+		}
+	}
+	c := lighttest.New(t, 4) // positive control: the bound is not higher than it says
+	cl := newClient(t, c, c)
+	if _, err := cl.Update(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cl.Offer(t.Context(), c.Usurp(3)); err != nil {
+		t.Errorf("three of four: %v", err)
+	}
+}
+
 func TestClient_AbsentThirdIsEnough(t *testing.T) {
 	c := lighttest.New(t, 4)
 	h := c.Seal()

@@ -248,6 +248,28 @@ func (c *Chain) Forge(height int64, resigned bool, change func(*types.LightBlock
 	return c.sign(lb.Header, lb.ValidatorSet)
 }
 
+// Usurp gives a header two heights ahead of the newest that n of the present
+// validators sign alone: it names nobody but them as validators, so that all of
+// its own set has signed.
+func (c *Chain) Usurp(n int) []byte {
+	c.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	few := make([]*types.Validator, n)
+	for i, v := range c.vals.Validators[:n] {
+		few[i] = types.NewValidator(v.PubKey, v.VotingPower)
+	}
+	set := types.NewValidatorSet(few)
+	h := c.header()
+	h.Height, h.Time = c.height+2, c.now.Add(time.Millisecond)
+	h.ValidatorsHash, h.NextValidatorsHash = set.Hash(), set.Hash()
+	h.ProposerAddress = set.Validators[0].Address
+	h.AppHash = bytes.Repeat([]byte{0xee}, sha256.Size)
+	last := c.last
+	defer func() { c.last = last }()
+	return c.sign(h, set)
+}
+
 // LightBlock gives a header; 0 means the newest.
 func (c *Chain) LightBlock(_ context.Context, height int64) ([]byte, error) {
 	c.mu.Lock()
