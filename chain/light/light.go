@@ -8,7 +8,8 @@
 // use New, Client.Update and Client.View.
 //
 // The rules are those of the CometBFT light client specification (skipping
-// verification), written out here on the protobuf types alone, since the
+// verification, but more than two thirds of the trusted power for every step, as
+// there are no witnesses), written out here on the protobuf types alone, since the
 // library's own types link gRPC and double the size of a device's binary. Tests
 // hold both against each other.
 //
