@@ -16,8 +16,9 @@ import (
 
 // Follow takes part in the gossip of checkpoints, moves the light client along
 // and calls onHead with new verified heads until ctx ends or onHead fails: one at a
-// time, each higher than the last, not with every height. Where gossip brings nothing new for longer than a heartbeat, it
-// asks the nodes. A host can follow one ledger once at a time.
+// time, each higher than the last, not with every height. Where gossip brings
+// nothing new for longer than a heartbeat, it asks the nodes. A host can follow one
+// ledger once at a time.
 func (c *Client) Follow(ctx context.Context, onHead func(light.Head) error) error {
 	if !c.following.CompareAndSwap(false, true) {
 		return errors.New("this client is following the ledger already")
