@@ -171,21 +171,28 @@ func (s *session) invokeOnce(ctx context.Context, account key.AccountID, k *key.
 }
 
 // sendUntilAnswered sends the very same bytes again where that is safe: when
-// no answer came, or when the device must first catch up with the ledger.
+// no answer came, or when the device must first catch up with the ledger. That
+// a later try did not reach the device says nothing about an earlier one that did:
+// its outcome stays unknown until the device has signed one.
 func (s *session) sendUntilAnswered(ctx context.Context, t target, cmd *command.Command) (*command.Receipt, error) {
 	patience, cancel := context.WithTimeout(ctx, catchUp)
 	defer cancel()
+	var unknown error
 	for lost := 0; ; {
 		receipt, err := s.net.Send(ctx, t.key, t.addrs, cmd)
 		switch {
 		case errors.Is(err, sdk.NoReceipt) && lost < resends && ctx.Err() == nil:
 			lost++
+			unknown = err
 			continue
+		case errors.Is(err, sdk.Unreachable) && unknown != nil:
+			return nil, unknown
 		case err != nil:
 			return nil, err
 		case receipt.Body.Status != command.Deferred:
 			return receipt, nil
 		}
+		unknown = nil // deferred: nothing has been done so far
 		select {
 		case <-patience.Done():
 			return receipt, nil

@@ -276,6 +276,34 @@ func TestDo_Trouble(t *testing.T) {
 	p.hos(exitDenied, "door", "open")
 }
 
+// TestDo_LostThenUnreachable: a command that was lost once may have been
+// executed; that the device cannot be reached afterwards must not turn this into
+// "nothing was done". Without a loss before, that is just what is known.
+func TestDo_LostThenUnreachable(t *testing.T) {
+	w := newWorld(t)
+	p, dev := w.owner(t, "lock")
+	away := &sdk.Error{Kind: sdk.Unreachable, Detail: "device"}
+	tries := 0
+	w.spoil = func(*command.Receipt) error {
+		if tries++; tries == 1 {
+			return &sdk.Error{Kind: sdk.NoReceipt, Detail: "the command may have been executed"}
+		}
+		return away
+	}
+	opened := dev.opened
+	_, talk := p.hos(exitNoReceipt, "door", "open")
+	if dev.opened == opened || tries < 2 {
+		t.Fatalf("the device did not act before the answer was lost, in %d tries", tries)
+	}
+	if strings.Contains(talk, "nothing was done") || !strings.Contains(talk, "may have been executed") {
+		t.Errorf("the door moved, and hos said:\n%s", talk)
+	}
+	w.spoil = func(*command.Receipt) error { return away }
+	if _, talk = p.hos(exitNoReceipt, "door", "open"); !strings.Contains(talk, "nothing was done") {
+		t.Errorf("never reached, and hos said:\n%s", talk)
+	}
+}
+
 func TestTrouble_Ledger(t *testing.T) {
 	w := newWorld(t)
 	p, dev := w.owner(t, "lock")
