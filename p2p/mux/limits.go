@@ -17,13 +17,15 @@ const (
 	// connection.
 	DefaultMaxStreams = 256
 
-	// backlog bounds the streams a peer opened and nobody accepted yet, and
-	// the streams we opened and the peer did not acknowledge yet.
-	backlog = 64
+	// maxOpening bounds the streams we opened and the peer did not acknowledge
+	// yet.
+	maxOpening = 64
 
 	// controlQueue bounds the answers (pong, reset) that wait for the writer.
-	// A peer that makes us queue more resets is cut off.
-	controlQueue = 64
+	// A peer that makes us queue more resets is cut off. The stock multiplexer
+	// opens up to 256 streams before the first is acknowledged, and all of them
+	// may have to be refused at once: that is no flood.
+	controlQueue = 512
 
 	// DefaultKeepAlive is the silence after which a ping is sent. After two
 	// more silent intervals the connection is dead.

@@ -522,8 +522,8 @@ func FuzzConsume(f *testing.F) {
 	f.Fuzz(func(t *testing.T, wire []byte) {
 		run := func(step int) (error, int) {
 			s := &session{cfg: Yamux{MaxStreams: 4, WriteTimeout: time.Second}, conn: nowhere{}, server: true,
-				streams: map[uint32]*stream{}, accepts: make(chan *stream, backlog),
-				opening: make(chan struct{}, backlog), control: make(chan header, controlQueue), dead: make(chan struct{})}
+				streams: map[uint32]*stream{}, arrived: make(chan struct{}, 1),
+				opening: make(chan struct{}, maxOpening), control: make(chan header, controlQueue), dead: make(chan struct{})}
 			held := 0
 			for b := wire; len(b) > 0; {
 				n := min(step, len(b))

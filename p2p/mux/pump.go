@@ -293,15 +293,11 @@ func (s *session) admit(id uint32) error {
 	}
 	st := newStream(s, id, span)
 	st.theirs = true
-	select {
-	case s.accepts <- st:
-		s.streams[id] = st
-		s.incoming++
-		return nil
-	default:
-		release(span)
-		return s.refuse(id)
-	}
+	s.streams[id] = st
+	s.incoming++
+	s.pending = append(s.pending, st)
+	signal(s.arrived)
+	return nil
 }
 
 // refuse queues a reset for a stream we do not take.

@@ -68,8 +68,9 @@ type session struct {
 	streams  map[uint32]*stream
 	nextID   uint64
 	incoming int
+	pending  []*stream // of the peer, not accepted yet; at most MaxStreams
 
-	accepts chan *stream
+	arrived chan struct{} // cap 1: there may be pending streams
 	opening chan struct{} // one per stream not acknowledged by the peer
 	control chan header
 	heard   atomic.Bool
@@ -84,8 +85,8 @@ func newSession(cfg Yamux, c net.Conn, server bool, scope network.PeerScope) *se
 		cfg: cfg, conn: c, server: server, scope: scope,
 		streams: make(map[uint32]*stream),
 		nextID:  1,
-		accepts: make(chan *stream, backlog),
-		opening: make(chan struct{}, backlog),
+		arrived: make(chan struct{}, 1),
+		opening: make(chan struct{}, maxOpening),
 		control: make(chan header, controlQueue),
 		dead:    make(chan struct{}),
 	}
@@ -138,7 +139,7 @@ func (s *session) kill(cause error) {
 		s.pump.stop()
 		s.mu.Lock()
 		all := s.streams
-		s.streams = nil
+		s.streams, s.pending = nil, nil
 		s.mu.Unlock()
 		for _, st := range all {
 			st.abort(cause)
@@ -192,15 +193,34 @@ func (s *session) register() (*stream, error) {
 
 // AcceptStream waits for a stream of the peer and acknowledges it.
 func (s *session) AcceptStream() (network.MuxedStream, error) {
-	select {
-	case <-s.dead:
-		return nil, s.deadErr
-	case st := <-s.accepts:
-		if err := s.send(header{kind: typeWindow, flags: flagACK, stream: st.id}, nil); err != nil {
-			return nil, err
+	for {
+		if st := s.nextPending(); st != nil {
+			if err := s.send(header{kind: typeWindow, flags: flagACK, stream: st.id}, nil); err != nil {
+				return nil, err
+			}
+			return st, nil
 		}
-		return st, nil
+		select {
+		case <-s.dead:
+			return nil, s.deadErr
+		case <-s.arrived:
+		}
 	}
+}
+
+// nextPending takes the stream that waits longest, nil if there is none.
+func (s *session) nextPending() *stream {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pending) == 0 {
+		return nil
+	}
+	st := s.pending[0]
+	s.pending[0] = nil
+	if s.pending = s.pending[1:]; len(s.pending) > 0 {
+		signal(s.arrived) // for another who accepts
+	}
+	return st
 }
 
 // reserve accounts one stream's window with the resource manager.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -288,6 +289,8 @@ func (st *stream) finish() {
 		delete(s.streams, st.id)
 		if st.theirs {
 			s.incoming--
+			// One that was reset before anybody accepted it takes no place.
+			s.pending = slices.DeleteFunc(s.pending, func(p *stream) bool { return p == st })
 		}
 	}
 	s.mu.Unlock()
