@@ -251,6 +251,11 @@ func release(span network.ResourceScopeSpan) {
 func (s *session) send(h header, body []byte) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
+	return s.write(h, body)
+}
+
+// write is send with writing held.
+func (s *session) write(h header, body []byte) error {
 	if s.IsClosed() {
 		return s.deadErr
 	}
@@ -270,6 +275,21 @@ func (s *session) send(h header, body []byte) error {
 		return s.broken(err)
 	}
 	return nil
+}
+
+// sendSoon writes a frame now if nobody else is writing, and leaves it to the
+// control goroutine if somebody is, who may be stuck.
+func (s *session) sendSoon(h header) {
+	if s.writing.TryLock() {
+		_ = s.write(h, nil)
+		s.writing.Unlock()
+		return
+	}
+	select {
+	case s.control <- h:
+	default:
+		_ = s.send(h, nil)
+	}
 }
 
 // broken ends the session after a network error and returns its cause.

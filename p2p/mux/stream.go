@@ -324,14 +324,15 @@ func (st *stream) Close() error {
 // Reset ends both halves at both ends.
 func (st *stream) Reset() error { return st.ResetWithError(0) }
 
-// ResetWithError is Reset with a code for the peer.
+// ResetWithError is Reset with a code for the peer. It does not wait behind a
+// writer that is stuck: whoever gives up on a peer must not be held up by it.
 func (st *stream) ResetWithError(code network.StreamErrorCode) error {
 	err := &network.StreamError{ErrorCode: code, TransportError: ErrStreamClosed}
 	st.mu.Lock()
 	st.buf, st.off = nil, 0
 	st.mu.Unlock()
 	if r, w := st.end(err, err); r || w {
-		_ = st.s.send(header{kind: typeWindow, flags: flagRST, stream: st.id, length: uint32(code)}, nil)
+		st.s.sendSoon(header{kind: typeWindow, flags: flagRST, stream: st.id, length: uint32(code)})
 	}
 	return nil
 }

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
+	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 )
@@ -239,4 +242,43 @@ func openMany(t *testing.T, c network.MuxedConn, n int) []network.MuxedStream {
 		out = append(out, st)
 	}
 	return out
+}
+
+// TestStream_ResetDoesNotWait: a peer that reads nothing holds up writers, but
+// not whoever gives up on it.
+func TestStream_ResetDoesNotWait(t *testing.T) {
+	a, b := net.Pipe() // unbuffered: the first write gets stuck
+	defer a.Close()
+	m, _ := (&Yamux{WriteTimeout: time.Minute}).NewConn(b, true, nil)
+	if _, err := a.Write(header{kind: typeWindow, flags: flagSYN, stream: 1}.append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = io.CopyN(io.Discard, a, 2*headerSize) }() // the acknowledgement, and one more header
+	st, err := m.AcceptStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stuck, done := make(chan error, 1), make(chan struct{})
+	go func() {
+		_, err := st.Write(make([]byte, 10))
+		stuck <- err
+	}()
+	for m.(*session).writing.TryLock() {
+		m.(*session).writing.Unlock()
+		runtime.Gosched()
+	}
+	go func() {
+		_ = st.Reset()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Error("reset waits for the peer to read")
+	}
+	_ = m.Close()
+	<-done
+	if err := <-stuck; err == nil {
+		t.Error("wrote what nobody read")
+	}
 }
