@@ -45,6 +45,22 @@ func TestHandle_ActuatorOutcomes(t *testing.T) {
 	}
 }
 
+// TestHandle_ActuatorPanics: the outcome is unknown, and the gate goes on.
+func TestHandle_ActuatorPanics(t *testing.T) {
+	w := newWorld(t, gate.Limits{Running: 1})
+	w.bolt.do = func(context.Context, gate.Order) ([]byte, error) { panic("own fault") }
+	raw := w.sign(w.body(), w.owner)
+	r := w.send(raw)
+	if r.Body.Status != command.Unknown || r.Body.Code != command.Interrupted {
+		t.Fatalf("got %s %s", r.Body.Status, r.Body.Code)
+	}
+	w.bolt.do = nil
+	if again := w.send(raw); !bytes.Equal(again.Bytes(), r.Bytes()) || w.bolt.total() != 1 {
+		t.Fatal("the command was tried again")
+	}
+	w.ok(w.sign(w.body(), w.owner))
+}
+
 // The sender's going away does not cut an actuation short, and whoever sends
 // the same bytes meanwhile waits for the one receipt.
 func TestHandle_SameBytesAtOnce(t *testing.T) {

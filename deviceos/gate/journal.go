@@ -56,6 +56,7 @@ type journal struct {
 	mu      sync.Mutex
 	entries map[command.ID]*entry
 	order   []*entry // as they came, which is nearly as they expire
+	latest  uint64   // what has expired by now may be forgotten, Unix milliseconds
 	lanes   map[laneID]*lane
 	perKey  map[key.KeyID]int
 
@@ -172,7 +173,10 @@ func (j *journal) reserve(r *request, now time.Time) (e, known *entry, err error
 // begin makes the entry and the writes of an intent. The caller holds mu.
 func (j *journal) begin(r *request, now time.Time) (*entry, []vault.Write, error) {
 	b := &r.cmd.Body
-	ms := uint64(now.UnixMilli())
+	// Another command may have come in between since now was read, and forgotten
+	// what had expired by its own time, this very command perhaps.
+	ms := max(uint64(now.UnixMilli()), j.latest)
+	j.latest = ms
 	if b.Expires <= ms {
 		return nil, nil, refuse(command.Expired, "expired at %d, now %d", b.Expires, ms)
 	}

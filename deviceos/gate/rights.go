@@ -288,7 +288,7 @@ func (r *rights) renewGrant(view state.View, head Head, id tx.ID, now time.Time)
 		p, err = state.VerifyGrant(r.chain, own.Owner, id, signed)
 	}
 	if err != nil {
-		r.drop(id)
+		r.drop(id, head)
 		return grantRefusal(err, g.Issuer == own.Owner.Account)
 	}
 	r.hold(id, own, &heldGrant{
@@ -309,14 +309,19 @@ func grantRefusal(err error, byOwner bool) error {
 	}
 }
 
-func (r *rights) drop(id tx.ID) {
+// drop forgets a grant that does not hold under head.
+func (r *rights) drop(id tx.ID, head Head) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.grants, id)
+	if old := r.grants[id]; old != nil && old.head.Height <= head.Height {
+		delete(r.grants, id)
+	}
 }
 
 // hold keeps a verified grant, in place of the one that was used longest ago.
-// An owner that has changed meanwhile voids it.
+// An owner that has changed meanwhile voids it. A proof that took so long that
+// one under a newer head came first is void too: the newer one may say that the
+// grant is revoked.
 func (r *rights) hold(id tx.ID, own state.Ownership, g *heldGrant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -324,6 +329,9 @@ func (r *rights) hold(id tx.ID, own state.Ownership, g *heldGrant) {
 		return
 	}
 	old := r.grants[id]
+	if old != nil && old.head.Height > g.head.Height {
+		return
+	}
 	if old != nil && old.used.After(g.used) {
 		g.used = old.used
 	}

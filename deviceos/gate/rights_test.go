@@ -1,6 +1,9 @@
 package gate_test
 
 import (
+	"bytes"
+	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -324,4 +327,36 @@ func TestHandle_TransferAndRotation(t *testing.T) {
 	b = w.body()
 	b.Principal, b.Key, b.Epoch = root.AccountID(), root.ID(), 2
 	w.ok(w.sign(b, buyer))
+}
+
+// TestHandle_SlowProofAfterRevocation: a proof under an older head that comes
+// in last does not bring back a grant which is known to be revoked.
+func TestHandle_SlowProofAfterRevocation(t *testing.T) {
+	w := newWorld(t, gate.Limits{})
+	w.ok(w.sign(w.guestBody(), w.guest))
+	var first sync.Once
+	asked, come := make(chan struct{}), make(chan struct{})
+	w.ledger.slow = func(k []byte) {
+		if bytes.Contains(k, w.grant[:]) {
+			slow := false
+			first.Do(func() { slow = true })
+			if slow {
+				close(asked)
+				<-come
+			}
+		}
+	}
+	w.ledger.block(w.now, true)
+	done := make(chan error, 1)
+	go func() { done <- w.gate.Refresh(context.Background()) }()
+	<-asked
+	w.revoke()
+	w.refused(w.sign(w.guestBody(), w.guest), command.GrantRevoked)
+	close(come)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	b := w.guestBody()
+	b.Method = "state" // R0 is content with what is held
+	w.refused(w.sign(b, w.guest), command.GrantRevoked)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime/debug"
 
 	"github.com/hybridos-net/hybridos/chain/command"
 )
@@ -45,7 +46,7 @@ func (g *Gate) run(ctx context.Context, r *request) []byte {
 func (g *Gate) actuate(ctx context.Context, r *request) (command.Status, command.Code, []byte) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.cfg.Limits.Actuate)
 	defer cancel()
-	result, err := g.cfg.Actuator.Actuate(ctx, Order{Command: r.id, Body: &r.cmd.Body})
+	result, err := g.call(ctx, Order{Command: r.id, Body: &r.cmd.Body})
 	var code command.Code
 	switch {
 	case err == nil && len(result) > command.MaxResult:
@@ -64,6 +65,20 @@ func (g *Gate) actuate(ctx context.Context, r *request) (command.Status, command
 		return command.Unknown, command.Interrupted, nil
 	}
 }
+
+// call keeps a panic of the actuator from taking the gate with it: what was done
+// is as unknown as after a lost connection, and others still want in.
+func (g *Gate) call(ctx context.Context, o Order) (result []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			g.cfg.Logger.Error("actuator panicked", "command", o.Command, "panic", p, "stack", string(debug.Stack()))
+			result, err = nil, errPanicked
+		}
+	}()
+	return g.cfg.Actuator.Actuate(ctx, o)
+}
+
+var errPanicked = errors.New("the actuator panicked")
 
 // repeat answers a command that was taken before with the very receipt that it
 // got then, waiting for it if it is still being carried out.

@@ -52,6 +52,7 @@ type ledger struct {
 	offline bool      // headers and proofs do not come
 	gets    int
 	updates int
+	slow    func(k []byte) // nil: proofs come at once
 }
 
 var errOffline = errors.New("no node answers")
@@ -97,6 +98,12 @@ type proven struct {
 }
 
 func (p *proven) Get(k []byte) ([]byte, error) {
+	p.l.mu.Lock()
+	slow := p.l.slow
+	p.l.mu.Unlock()
+	if slow != nil {
+		slow(k)
+	}
 	p.l.mu.Lock()
 	defer p.l.mu.Unlock()
 	p.l.gets++
