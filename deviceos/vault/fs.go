@@ -58,7 +58,24 @@ func (f osFile) Size() (int64, error) {
 
 func (f osFile) Sync() error { return syncData(f.File) }
 
-func (disk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
+// MkdirAll also makes the names last on the way up, or a power cut could take
+// the directory with all that was synced in it.
+func (d disk) MkdirAll(dir string) error {
+	dir = filepath.Clean(dir)
+	parent := filepath.Dir(dir)
+	if _, err := os.Stat(parent); errors.Is(err, fs.ErrNotExist) && parent != dir {
+		if err := d.MkdirAll(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := syncDir(parent); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err // a parent that may not be opened was not made by us
+	}
+	return nil
+}
 
 func (disk) Lock(dir string) (io.Closer, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)

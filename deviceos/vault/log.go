@@ -89,7 +89,9 @@ func openLog(fs FS, dir string) (_ *log, err error) {
 	return l, l.load()
 }
 
-// choose opens the newest log and removes what a power cut left of others.
+// choose opens the newest log and removes what a power cut or a kill left of
+// others. The newest may have its name in the kernel's memory only, if the
+// process was killed in a rewrite: it is made to last before the others go.
 func (l *log) choose() error {
 	names, err := l.fs.List(l.dir)
 	if err != nil {
@@ -97,6 +99,7 @@ func (l *log) choose() error {
 	}
 	slices.Sort(names)
 	newest := ""
+	var old []string
 	for _, name := range slices.Backward(names) {
 		switch {
 		case !strings.HasPrefix(name, logPrefix):
@@ -107,16 +110,23 @@ func (l *log) choose() error {
 			}
 			newest = name
 		default:
-			if err := l.fs.Remove(filepath.Join(l.dir, name)); err != nil {
-				return err
-			}
+			old = append(old, name)
 		}
 	}
-	if newest == "" {
-		return nil
+	if newest != "" {
+		if err := l.fs.SyncDir(l.dir); err != nil {
+			return err
+		}
+		if l.file, err = l.fs.Open(filepath.Join(l.dir, newest), false); err != nil {
+			return err
+		}
 	}
-	l.file, err = l.fs.Open(filepath.Join(l.dir, newest), false)
-	return err
+	for _, name := range old {
+		if err := l.fs.Remove(filepath.Join(l.dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // load reads the whole file, group by group.
@@ -207,14 +217,16 @@ func (l *log) replay(payload []byte, at int64) error {
 }
 
 // tail looks at what stands behind the last whole group: zeros, or a torn
-// group, which is wiped so that it can never be taken for another.
+// group, which is wiped so that it can never be taken for another. Either way
+// the file is synced: a process that was killed may have left a group in the
+// kernel's memory only, and what is read must last.
 func (l *log) tail() error {
 	rest := make([]byte, l.size-l.end)
 	if _, err := l.file.ReadAt(rest, l.end); err != nil && err != io.EOF {
 		return err
 	}
 	if len(bytes.Trim(rest, "\x00")) == 0 {
-		return nil
+		return l.file.Sync()
 	}
 	for i := 1; ; i++ {
 		next := bytes.Index(rest[i:], []byte(groupMark))
