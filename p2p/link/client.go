@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -109,8 +110,10 @@ func (l *Link) connect(ctx context.Context) (*calls, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {
-		l.pause = min(max(2*l.pause, backoffFirst), backoffMost)
-		l.retry = time.Now().Add(l.pause)
+		if ctx.Err() == nil { // else the caller gave up, which says nothing about the device
+			l.pause = min(max(2*l.pause, backoffFirst), backoffMost)
+			l.retry = time.Now().Add(l.pause)
+		}
 		return nil, fmt.Errorf("%w: reach device: %w", ErrNotSent, err)
 	}
 	l.pause = 0
@@ -160,6 +163,8 @@ type calls struct {
 	in      *frame.Reader // with reading held
 
 	writing sync.Mutex
+	sent    counter   // under out
+	stuck   time.Time // since when nothing could be written, zero if something could
 	out     *frame.Writer
 	number  []byte
 	last    atomic.Uint64 // with writing held to change
@@ -174,11 +179,25 @@ type calls struct {
 }
 
 func newCalls(st network.Stream) *calls {
-	return &calls{
+	c := &calls{
 		stream: st, places: make(chan struct{}, maxCalls), reading: make(chan struct{}, 1),
-		in: frame.NewReader(st, maxAnswer), out: frame.NewWriter(st, maxRequest),
+		in: frame.NewReader(st, maxAnswer), sent: counter{w: st},
 		waits: map[uint64]chan []byte{}, dead: make(chan struct{}),
 	}
+	c.out = frame.NewWriter(&c.sent, maxRequest)
+	return c
+}
+
+// counter counts what went through to w.
+type counter struct {
+	w io.Writer
+	n int
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += n
+	return n, err
 }
 
 func (c *calls) isDead() bool {
@@ -269,12 +288,27 @@ func (c *calls) write(ctx context.Context, command []byte) (uint64, chan []byte,
 	c.waits[n] = mine
 	c.mu.Unlock()
 	c.number = appendNumber(c.number[:0], n)
-	if err := c.out.Write(c.number, command); err != nil {
-		c.forget(n)
-		c.kill(err)
-		return 0, nil, fmt.Errorf("%w: %w", ErrNotSent, err)
+	before := c.sent.n
+	err := c.out.Write(c.number, command)
+	if err == nil {
+		c.stuck = time.Time{}
+		return n, mine, nil
 	}
-	return n, mine, nil
+	c.forget(n)
+	if c.sent.n != before || !errors.Is(err, os.ErrDeadlineExceeded) || c.overdue(now) {
+		c.kill(err)
+	}
+	return 0, nil, fmt.Errorf("%w: %w", ErrNotSent, err)
+}
+
+// overdue tells whether the device has read nothing for so long that the stream
+// is of no use. Until then a caller whose own time was up before a byte was
+// written leaves the stream to the others. The caller holds writing.
+func (c *calls) overdue(now time.Time) bool {
+	if c.stuck.IsZero() {
+		c.stuck = now
+	}
+	return time.Since(c.stuck) >= DefaultDrain/2
 }
 
 // forget drops a wait; a late answer to it is ignored.

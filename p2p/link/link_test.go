@@ -191,6 +191,82 @@ func TestSend_NoAnswer(t *testing.T) {
 	}
 }
 
+// late is a context whose deadline passes just as the command is written.
+type late struct{ context.Context }
+
+func (late) Deadline() (time.Time, bool) { return time.Unix(1, 0), true }
+
+// TestSend_LateCaller: a caller whose time is up before anything was written
+// takes no others with it.
+func TestSend_LateCaller(t *testing.T) {
+	x, y := p2ptest.Slim(t), p2ptest.Slim(t)
+	inside, release := make(chan struct{}), make(chan struct{})
+	run(t, link.Config{Host: y, Handler: func(_ context.Context, _ peer.ID, b []byte) []byte {
+		if string(b) == "unlock" {
+			close(inside)
+			<-release
+		}
+		return b
+	}})
+	l := dial(t, x, y)
+	got := make(chan error, 1)
+	go func() {
+		_, err := l.Send(patience(t), []byte("unlock"))
+		got <- err
+	}()
+	<-inside
+	if _, err := l.Send(late{patience(t)}, []byte("late")); !errors.Is(err, link.ErrNotSent) {
+		t.Errorf("late caller: %v", err)
+	}
+	close(release)
+	if err := <-got; err != nil {
+		t.Fatalf("the other caller: %v", err)
+	}
+	if _, err := l.Send(patience(t), []byte("next")); err != nil {
+		t.Fatalf("the next caller: %v", err)
+	}
+}
+
+// TestSend_ManyGiveUp: callers that give up at any moment neither get another's
+// answer nor spoil one.
+func TestSend_ManyGiveUp(t *testing.T) {
+	x, y := p2ptest.Slim(t), p2ptest.Slim(t)
+	slow := time.NewTicker(3 * time.Millisecond) // longer than a reader handles by itself
+	defer slow.Stop()
+	run(t, link.Config{Host: y, Handler: func(ctx context.Context, _ peer.ID, b []byte) []byte {
+		if b[0]%8 == 0 {
+			select {
+			case <-slow.C:
+			case <-ctx.Done():
+			}
+		}
+		return b
+	}})
+	l := dial(t, x, y)
+	var all sync.WaitGroup
+	for w := range 24 {
+		all.Go(func() {
+			for i := range 60 {
+				msg := fmt.Appendf([]byte{byte(i)}, "%d of %d", i, w)
+				ctx, cancel := patience(t), context.CancelFunc(func() {})
+				hasty := (w+i)%3 == 0
+				if hasty {
+					ctx, cancel = context.WithTimeout(ctx, time.Duration(i*7%40)*100*time.Microsecond)
+				}
+				got, err := l.Send(ctx, msg)
+				cancel()
+				switch {
+				case err == nil && !bytes.Equal(got, msg):
+					t.Errorf("asked %q, got %q", msg, got)
+				case err != nil && !hasty:
+					t.Errorf("patient caller: %v", err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
 // TestSend_Lost: the device dies with the command inside.
 func TestSend_Lost(t *testing.T) {
 	x, y := p2ptest.Slim(t), p2ptest.Slim(t)
