@@ -209,6 +209,9 @@ func (c *Conn) Flush() {
 			c.fail(err)
 			break
 		}
+		if c.err != nil {
+			break // closed meanwhile: Wait may be over, nothing may start any more
+		}
 		if n < len(buf) {
 			c.wg.Add(1)
 			go c.drain(buf[n:])
