@@ -34,6 +34,8 @@ type Manifest struct {
 	Devices int `toml:"devices" json:"devices"`
 	// Bridge adds the MQTT bridge.
 	Bridge bool `toml:"bridge" json:"bridge"`
+	// Phone lets every node serve the phone page, on localhost.
+	Phone bool `toml:"phone" json:"phone"`
 	// LogLevel is that of nodes and agents: debug, info, warn or error.
 	LogLevel string `toml:"log_level" json:"log_level"`
 }

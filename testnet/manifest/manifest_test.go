@@ -21,7 +21,7 @@ func TestParse_Defaults(t *testing.T) {
 }
 
 func TestParse_RoundTrip(t *testing.T) {
-	want := Manifest{Name: "abc", Validators: 7, FullNodes: 2, Devices: 3, Bridge: true, LogLevel: "debug"}
+	want := Manifest{Name: "abc", Validators: 7, FullNodes: 2, Devices: 3, Bridge: true, Phone: true, LogLevel: "debug"}
 	got, err := Parse(want.TOML())
 	if err != nil {
 		t.Fatal(err)
@@ -74,8 +74,8 @@ func TestLoad(t *testing.T) {
 
 func TestShapes_Valid(t *testing.T) {
 	names, what := Shapes()
-	if len(names) != 4 || len(what) != len(names) {
-		t.Fatalf("%d shapes, want 4", len(names))
+	if len(names) != 5 || len(what) != len(names) {
+		t.Fatalf("%d shapes, want 5", len(names))
 	}
 	for i, name := range names {
 		m, ok := Shape(name)
