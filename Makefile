@@ -23,7 +23,7 @@ RACE := ./chain/codec ./chain/key ./chain/tx ./chain/command ./chain/state/... .
 # does not see: they run each time, when nothing else does.
 AFRESH := deviceos/agent|testnet/arch|testnet/e2e
 
-.PHONY: help build demo test bench fuzz lint vuln install clean
+.PHONY: help build demo test web chromium bench fuzz lint vuln install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,14 +35,21 @@ build: ## all programs, into bin/
 demo: build ## the whole journey on real processes, each step proven
 	@$(BIN)/hos-testnet demo
 
-test: lint ## the whole test suite
+test: lint chromium web ## the whole test suite
 	@all="$$($(GO) list ./...)"; \
 		$(GO) test $(TESTFLAGS) $$(grep -vE '/($(AFRESH))$$' <<<"$$all"); \
 		$(GO) test $(TESTFLAGS) -count=1 $$(grep -E '/($(AFRESH))$$' <<<"$$all")
 	$(GO) test $(TESTFLAGS) -race $(RACE)
 	@echo "all tests passed"
 
-bench: build ## measure beside the peers, into docs/benchmarks.md
+web: ## the JavaScript SDK and the phone page: types, tests, and that the committed bundle is what a build gives
+	cd sdk/js && npm ci --no-audit --no-fund --loglevel=error && npm run --silent check && npm test --silent && npm run --silent build:check
+
+chromium: # for the tests that drive the phone page
+	@if ! command -v chromium chromium-browser google-chrome >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get install -y -q chromium || { apt-get update -q && apt-get install -y -q chromium; }; fi
+
+bench: build chromium ## measure beside the peers, into docs/benchmarks.md
 	@if ! PATH="$$PATH:/usr/sbin" command -v mosquitto >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		apt-get install -y -q mosquitto || { apt-get update -q && apt-get install -y -q mosquitto; }; fi
 	@$(BIN)/hos-testnet bench --bin-dir $(BIN) --out docs/benchmarks.md
