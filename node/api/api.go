@@ -63,8 +63,11 @@ type Status struct {
 
 // Config configures New. Ledger is needed.
 type Config struct {
-	Ledger Ledger
-	Logger *slog.Logger // nil discards
+	Ledger  Ledger
+	Devices Devices
+	Index   Index
+	Phone   *Phone       // nil: phones are not served
+	Logger  *slog.Logger // nil discards
 }
 
 // Server is the HTTP interface.
@@ -105,6 +108,12 @@ func New(cfg Config) (*Server, error) {
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	return s, nil
+}
+
+// RunPhone serves phones on l until ctx ends, as Run does; with Phone.TLS set it
+// speaks TLS. It closes l.
+func (s *Server) RunPhone(ctx context.Context, l net.Listener) error {
+	return s.Run(ctx, l)
 }
 
 // Handler is the whole interface, for tests and embedding.

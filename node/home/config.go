@@ -31,6 +31,14 @@ type Config struct {
 	MeshPeers []string `toml:"mesh_peers"`
 	// HTTP is where the API listens; loopback only.
 	HTTP string `toml:"http_listen"`
+	// Phone is where the page for phones listens; empty for nowhere.
+	Phone string `toml:"phone_listen"`
+	// PhoneHosts are the names under which phones reach it; none means localhost
+	// on this machine only.
+	PhoneHosts []string `toml:"phone_hosts"`
+	// PhoneCert and PhoneKey are PEM files; with them the page is served by TLS.
+	PhoneCert string `toml:"phone_tls_cert"`
+	PhoneKey  string `toml:"phone_tls_key"`
 	// RPC is where CometBFT's own RPC listens; loopback only, empty for none.
 	RPC string `toml:"rpc_listen"`
 	// LogLevel is debug, info, warn or error.

@@ -29,6 +29,9 @@ type Run struct {
 	Mesh []string `json:"mesh"`
 	// HTTP is the base URL of the API.
 	HTTP string `json:"http"`
+	// Phone is the origin under which phones reach the page, empty if they are
+	// not served.
+	Phone string `json:"phone,omitempty"`
 	// RPC is host:port of CometBFT's RPC, empty if it is off.
 	RPC string `json:"rpc,omitempty"`
 }
