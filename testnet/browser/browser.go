@@ -118,8 +118,11 @@ func (b *Browser) Visit(ctx context.Context, link string) error {
 	return chromedp.Do(ctx, chromedp.Navigate("about:blank"), chromedp.Navigate(link))
 }
 
-// find looks for an element also in the trees of other elements, as an eye does.
+// find looks for an element also in the trees of other elements, as an eye
+// does. "host >>> part" is a part of an element.
 const find = `((selector) => {
+	const [host, part] = selector.split(' >>> ');
+	if (part) selector = host;
 	const look = (root) => {
 		const hit = root.querySelector(selector);
 		if (hit) return hit;
@@ -129,7 +132,8 @@ const find = `((selector) => {
 		}
 		return null;
 	};
-	const e = look(document);
+	let e = look(document);
+	if (e && part) e = e.shadowRoot?.querySelector('[part~=' + part + ']');
 	return e && e.checkVisibility() ? e : null;
 })`
 

@@ -72,16 +72,20 @@ func (a Answer) Kind() string {
 // Hos runs the owner's command line as the person would, with JSON results and
 // without questions. Whatever the exit code is, it is no error here.
 func (n *Network) Hos(ctx context.Context, p Person, args ...string) (Answer, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(n.cfg.Programs, "hos"), append(args, "--json", "--yes", "--quiet")...)
-	cmd.Env = append(os.Environ(), "HOS_HOME="+p.Home, "HOS_PASSPHRASE_FILE="+p.Pass)
+	cmd := n.hos(ctx, p, args...)
 	var out, talk bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &talk
-	err := cmd.Run()
-	var ended *exec.ExitError
-	if err != nil && (!errors.As(err, &ended) || ended.ExitCode() < 0) {
+	if err := unlessExit(cmd.Run()); err != nil {
 		return Answer{}, fmt.Errorf("hos %s: %w: %s", strings.Join(args, " "), errors.Join(err, ctx.Err()), bytes.TrimSpace(talk.Bytes()))
 	}
 	return Answer{Exit: cmd.ProcessState.ExitCode(), Out: out.Bytes(), Talk: talk.Bytes()}, nil
+}
+
+// hos is a command line as the person would enter it.
+func (n *Network) hos(ctx context.Context, p Person, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(n.cfg.Programs, "hos"), append(args, "--json", "--yes", "--quiet")...)
+	cmd.Env = append(os.Environ(), "HOS_HOME="+p.Home, "HOS_PASSPHRASE_FILE="+p.Pass)
+	return cmd
 }
 
 // Keys opens a person's key file, for what no wallet would sign. The caller

@@ -72,18 +72,32 @@ func (n *Network) nodeSpec(d *Node) (spec, func(string) error) {
 			meshPeers = append(meshPeers, o.Mesh...)
 		}
 	}
-	s := spec{"hosd", []string{
+	var phone []string
+	if n.state.Manifest.Phone {
+		phone = []string{"--phone-listen", phoneListen(d.Phone)}
+	}
+	s := spec{"hosd", append([]string{
 		"start", "--home", d.Home, "--p2p-listen", p2p, "--mesh-listen", mesh, "--http-listen", http,
 		"--p2p-peers", strings.Join(peers, ","), "--mesh-peers", strings.Join(meshPeers, ","), "--log-level", n.state.Manifest.LogLevel,
-	}, "ready "}
+	}, phone...), "ready "}
 	return s, func(string) error {
 		r, err := home.ReadRun(d.Home)
 		if err != nil {
 			return err
 		}
-		d.P2P, d.Mesh, d.HTTP = r.P2P, r.Mesh, r.HTTP
+		d.P2P, d.Mesh, d.HTTP, d.Phone = r.P2P, r.Mesh, r.HTTP, r.Phone
 		return nil
 	}
+}
+
+// phoneListen is the address behind a page's origin, which is by the name
+// localhost, or any free port before there is one.
+func phoneListen(origin string) string {
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(origin, "http://"))
+	if err != nil {
+		port = "0"
+	}
+	return net.JoinHostPort("127.0.0.1", port)
 }
 
 func (n *Network) agentSpec(d *Device) (spec, func(string) error) {

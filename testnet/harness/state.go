@@ -50,10 +50,11 @@ type Node struct {
 	Name      string   `json:"name"`
 	Home      string   `json:"home"`
 	Validator bool     `json:"validator"`
-	Key       string   `json:"key"`  // hex, Ed25519
-	P2P       string   `json:"p2p"`  // id@host:port, once it has run
-	Mesh      []string `json:"mesh"` // multiaddresses that end in /p2p/ID
-	HTTP      string   `json:"http"` // base URL
+	Key       string   `json:"key"`             // hex, Ed25519
+	P2P       string   `json:"p2p"`             // id@host:port, once it has run
+	Mesh      []string `json:"mesh"`            // multiaddresses that end in /p2p/ID
+	HTTP      string   `json:"http"`            // base URL
+	Phone     string   `json:"phone,omitempty"` // origin of the phone page, if it serves one
 }
 
 // Device is one lock.

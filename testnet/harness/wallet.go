@@ -30,6 +30,9 @@ func (n *Network) NewWallet(ctx context.Context, name string) (dir string, err e
 	for _, m := range n.Mesh() {
 		args = append(args, "--node", m)
 	}
+	if origin := n.State().Nodes[0].Phone; origin != "" {
+		args = append(args, "--phone-url", origin)
+	}
 	_, err = run(ctx, n.cfg.Programs, "hos", "", nil, args...)
 	return dir, err
 }

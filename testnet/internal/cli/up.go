@@ -23,7 +23,7 @@ const downTime = time.Minute
 type upFlags struct {
 	file, shape                    string
 	validators, fullNodes, devices int
-	bridge, foreground             bool
+	bridge, phone, foreground      bool
 	changed                        func(string) bool
 }
 
@@ -45,6 +45,7 @@ func (a *app) up() *cobra.Command {
 	fl.IntVar(&f.fullNodes, "full-nodes", 0, "full nodes beside them")
 	fl.IntVar(&f.devices, "devices", def.Devices, "locks")
 	fl.BoolVar(&f.bridge, "bridge", false, "start the MQTT bridge")
+	fl.BoolVar(&f.phone, "phone", false, "serve the page that makes a phone a key, and print its link")
 	fl.BoolVar(&f.foreground, "foreground", false, "stay, and put the network down at ctrl-C")
 	return c
 }
@@ -74,6 +75,9 @@ func (f upFlags) manifest() (manifest.Manifest, error) {
 	if f.changed("bridge") {
 		m.Bridge = f.bridge
 	}
+	if f.changed("phone") {
+		m.Phone = f.phone
+	}
 	return m, m.Validate()
 }
 
@@ -81,7 +85,7 @@ func (f upFlags) manifest() (manifest.Manifest, error) {
 func (a *app) network(f upFlags) (*harness.Network, error) {
 	n, err := harness.Open(harness.Config{Dir: a.dir, Programs: a.programs, Tied: f.foreground, Tell: a.say})
 	if !errors.Is(err, harness.ErrNoNetwork) {
-		for _, name := range []string{"manifest", "shape", "validators", "full-nodes", "devices", "bridge"} {
+		for _, name := range []string{"manifest", "shape", "validators", "full-nodes", "devices", "bridge", "phone"} {
 			if err == nil && f.changed(name) {
 				return nil, fmt.Errorf("%s: %w, --%s would change it", a.dir, harness.ErrExists, name)
 			}
@@ -144,6 +148,7 @@ type usage struct {
 	Nodes    []nodeUsage   `json:"nodes"`
 	Devices  []deviceUsage `json:"devices"`
 	Bridge   *bridgeUsage  `json:"bridge,omitempty"`
+	Phone    string        `json:"phone,omitempty"` // origin of the phone page
 }
 
 type nodeUsage struct {
@@ -172,6 +177,7 @@ func use(ctx context.Context, n *harness.Network) (usage, error) {
 	for _, d := range s.Nodes {
 		u.Nodes = append(u.Nodes, nodeUsage{d.Name, d.HTTP, d.P2P, d.Mesh})
 	}
+	u.Phone = s.Nodes[0].Phone
 	for _, d := range s.Devices {
 		code, err := n.PairingCode(ctx, d.Name)
 		if err != nil {
@@ -208,6 +214,9 @@ func (a *app) printUse(ctx context.Context, n *harness.Network) error {
 		p("\nMQTT at mqtt://%s, user %s, password in %s. The bridge may do nothing until you let it:", b.Listen, b.User, b.Password)
 		p("  hos grant add --device %s --to %s --method lock.open,lock.lock,lock.unlock,lock.state --for 24h --json", u.Devices[0].Name, b.Key)
 		p("  hos-testnet grant%s --device %s GRANT", a.dirFlag(), u.Devices[0].Name)
+	}
+	if u.Phone != "" {
+		p("\nThe phone page is at %s (by this name and on this machine only: browsers keep passkeys\nfor https and for localhost). To make a browser here a key, once a door is paired:\n  hos key add-phone", u.Phone)
 	}
 	p("\nTo join it with a full node:\n  hos-testnet join --dir DIR --genesis %s --genesis-hash %s \\\n    --node %s \\\n    --peer %s",
 		u.Genesis, u.Hash, u.Nodes[0].Mesh[0], u.Nodes[0].P2P)
