@@ -39,8 +39,22 @@ type Config struct {
 	// Now is the clock for admission to the mempool; nil for the system's. No
 	// block depends on it.
 	Now func() time.Time
+	// Committed, if not nil, is called after each block is on disk, also for
+	// those that are replayed at the start. The chain waits for it: it must be
+	// quick. It may read the tree but not write it.
+	Committed func(Commit)
 	// Logger is nil for none.
 	Logger *slog.Logger
+}
+
+// Commit tells what a committed block changed.
+type Commit struct {
+	Height int64
+	Time   time.Time // of the block's header
+	// Keys are those of the records that the block may have changed, in
+	// ascending order, the genesis state's among them for the first block. A
+	// written value may equal the old one.
+	Keys [][]byte
 }
 
 // App is the application. CometBFT's local client calls it under one lock;
@@ -54,10 +68,12 @@ type App struct {
 	now   func() time.Time
 	log   *slog.Logger
 	seen  *verified
+	told  func(Commit)
 
 	check    *state.Overlay // committed state and what stands in the mempool
 	decided  *execution     // proposal accepted last, to be executed but once
 	lastTime int64          // Unix seconds of the last block since the start
+	header   time.Time      // time of the block that is executed last
 
 	failOnce sync.Once
 	failed   chan struct{}
@@ -77,6 +93,9 @@ func New(cfg Config) (*App, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Committed == nil {
+		cfg.Committed = func(Commit) {}
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -85,7 +104,7 @@ func New(cfg Config) (*App, error) {
 		return nil, fmt.Errorf("abci: signature cache: %w", err)
 	}
 	a := &App{
-		doc: cfg.Genesis, chain: cfg.Genesis.Chain(), tree: cfg.Tree, seen: seen,
+		doc: cfg.Genesis, chain: cfg.Genesis.Chain(), tree: cfg.Tree, seen: seen, told: cfg.Committed,
 		now: cfg.Now, log: cfg.Logger.With("part", "abci"), failed: make(chan struct{}),
 	}
 	if err := a.checkTree(); err != nil {

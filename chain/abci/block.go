@@ -86,17 +86,19 @@ func (a *App) FinalizeBlock(_ context.Context, r *types.RequestFinalizeBlock) (*
 	if err != nil {
 		return nil, a.fail(err)
 	}
-	a.lastTime = r.Time.Unix()
+	a.lastTime, a.header = r.Time.Unix(), r.Time
 	return &types.ResponseFinalizeBlock{TxResults: txResults(done.results), AppHash: root}, nil
 }
 
 // Commit makes the executed block's state durable.
 func (a *App) Commit(context.Context, *types.RequestCommit) (*types.ResponseCommit, error) {
+	changed := a.tree.Pending()
 	version, _, err := a.tree.Commit()
 	if err != nil {
 		return nil, a.fail(err)
 	}
 	a.resetCheck()
+	a.told(Commit{Height: version, Time: a.header, Keys: changed})
 	a.log.Debug("committed", "height", version)
 	return &types.ResponseCommit{}, nil
 }

@@ -16,7 +16,9 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"maps"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/cosmos/iavl"
@@ -69,7 +71,8 @@ type Tree struct {
 
 	mu     sync.RWMutex // the iavl tree is not safe for concurrent use
 	tree   *iavl.MutableTree
-	broken error // first failed Commit; memory and disk may differ since then
+	dirty  map[string]struct{} // keys written since the last Commit
+	broken error               // first failed Commit; memory and disk may differ since then
 	closed bool
 }
 
@@ -92,7 +95,7 @@ func Open(cfg Config) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{db: db, disk: &nodeStore{db: db}, keep: cfg.KeepVersions}
+	t := &Tree{db: db, disk: &nodeStore{db: db}, keep: cfg.KeepVersions, dirty: make(map[string]struct{})}
 	t.tree = iavl.NewMutableTree(t.disk, cfg.NodeCache, skipFastStorage, treeLog{cfg.Logger}, options(cfg)...)
 	if err := t.load(); err != nil {
 		return nil, errors.Join(err, t.Close())
@@ -213,6 +216,7 @@ func (t *Tree) Set(key, value []byte) (err error) {
 	if _, err := t.tree.Set(bytes.Clone(key), bytes.Clone(value)); err != nil {
 		return t.fault("write", err)
 	}
+	t.dirty[string(key)] = struct{}{}
 	return nil
 }
 
@@ -230,7 +234,20 @@ func (t *Tree) Delete(key []byte) (err error) {
 	if _, _, err := t.tree.Remove(key); err != nil {
 		return t.fault("delete", err)
 	}
+	t.dirty[string(key)] = struct{}{}
 	return nil
+}
+
+// Pending lists the keys that were set or deleted since the last Commit, in
+// ascending order: what the next Commit may change.
+func (t *Tree) Pending() [][]byte {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	keys := make([][]byte, 0, len(t.dirty))
+	for _, k := range slices.Sorted(maps.Keys(t.dirty)) {
+		keys = append(keys, []byte(k))
+	}
+	return keys
 }
 
 // Rollback forgets every write since the last Commit.
@@ -241,6 +258,7 @@ func (t *Tree) Rollback() error {
 		return err
 	}
 	t.tree.Rollback()
+	clear(t.dirty)
 	if t.tree.Version() == 0 {
 		return t.fence()
 	}
@@ -262,6 +280,7 @@ func (t *Tree) Commit() (version int64, root []byte, err error) {
 	if err != nil {
 		return 0, nil, t.fault("commit", err)
 	}
+	clear(t.dirty)
 	if err := t.prune(version); err != nil {
 		return 0, nil, err
 	}
