@@ -118,6 +118,7 @@ const (
 	LabelGenesis  Label = "hybridos/genesis/v1"
 	LabelSecret   Label = "hybridos/claim-secret/v1"
 	LabelReceipts Label = "hybridos/receipt-chain/v1"
+	LabelPresence Label = "hybridos/presence/v1"
 )
 
 // ChainDigest names one ledger: SHA-256(chain id || genesis hash). Everything

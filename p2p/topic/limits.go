@@ -25,4 +25,6 @@ const (
 	MaxCheckpoint = 128 << 10
 	// MaxEvent is one sealed event on a shard.
 	MaxEvent = 16 << 10
+	// MaxPresence is a device's statement of where it is: about 250 bytes.
+	MaxPresence = 512
 )

@@ -27,10 +27,12 @@ const (
 	Submit = "/hybridos/submit/1"
 	// Pair is the pairing conversation.
 	Pair = "/hybridos/pair/1"
+	// Presence tells a node which device is at the other end of a connection.
+	Presence = "/hybridos/presence/1"
 )
 
 // Protocols lists every protocol id above.
-func Protocols() []string { return []string{Command, Fetch, Submit, Pair} }
+func Protocols() []string { return []string{Command, Fetch, Submit, Pair, Presence} }
 
 // Shards is the number of event topics of a chain. A topic per device would
 // break near 6 500 topics, and would tell who talks to which device.
