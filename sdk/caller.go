@@ -14,7 +14,7 @@ import (
 // Caller signs commands with one key, in one replay lane.
 type Caller struct {
 	Chain     codec.ChainDigest
-	Key       *key.Private
+	Key       key.Signer
 	Principal key.AccountID // the owner's account; ignored with a grant
 	Grant     *tx.ID        // nil: the key is one of the owner's
 	Salt      uint64        // names the lane; random, kept with Nonce

@@ -43,10 +43,16 @@ var rows = []Row{
 	{key.BadSignature, 22},
 	{key.HighS, 23},
 	{key.BadText, 24},
+	{key.WrongChallenge, 25},
+	{key.WrongOrigin, 26},
+	{key.WrongRP, 27},
+	{key.UserNotPresent, 28},
+	{key.UserNotVerified, 29},
 
 	{tx.Malformed, 30},
 	{tx.BadVersion, 31},
 	{tx.UnknownKind, 32},
+	{tx.InvokeOnly, 33},
 
 	{state.NotAuthorised, 40},
 	{state.TxExpired, 41},

@@ -66,6 +66,16 @@ const (
 	BadSignature Code = 40
 	// HighS: a signature in its other, refused form.
 	HighS Code = 41
+	// WrongChallenge: a passkey's assertion over something else.
+	WrongChallenge Code = 42
+	// WrongOrigin: an assertion made on a page that the key does not name.
+	WrongOrigin Code = 43
+	// WrongRP: an assertion for another relying party than the key's.
+	WrongRP Code = 44
+	// UserNotPresent: an assertion that nobody touched the authenticator for.
+	UserNotPresent Code = 45
+	// UserNotVerified: an assertion without PIN or biometrics.
+	UserNotVerified Code = 46
 
 	// GrantRevoked: the grant is dead.
 	GrantRevoked Code = 50
@@ -112,6 +122,8 @@ var codeNames = []struct {
 	{UnknownKey, "unknown_key"}, {UnknownGrant, "unknown_grant"}, {Replayed, "replayed"}, {JumpTooFar, "jump_too_far"},
 	{RateLimited, "rate_limited"}, {TooManyLanes, "too_many_lanes"},
 	{BadSignature, "bad_signature"}, {HighS, "high_s"},
+	{WrongChallenge, "wrong_challenge"}, {WrongOrigin, "wrong_origin"}, {WrongRP, "wrong_rp"},
+	{UserNotPresent, "user_not_present"}, {UserNotVerified, "user_not_verified"},
 	{GrantRevoked, "grant_revoked"}, {GrantExpired, "grant_expired"}, {GrantNotYet, "grant_not_yet"},
 	{NotGranted, "not_granted"}, {NotAllowed, "not_allowed"}, {ForgedGrant, "forged_grant"},
 	{Stale, "stale"}, {Untrusted, "untrusted"},
@@ -176,13 +188,21 @@ func codecRefusal(err error) error {
 	}
 }
 
+// keyCodes are the kinds of refusal by chain/key that have a code of their own.
+var keyCodes = []struct {
+	kind key.ErrorKind
+	code Code
+}{
+	{key.UnknownAlg, UnknownAlg}, {key.HighS, HighS},
+	{key.WrongChallenge, WrongChallenge}, {key.WrongOrigin, WrongOrigin}, {key.WrongRP, WrongRP},
+	{key.UserNotPresent, UserNotPresent}, {key.UserNotVerified, UserNotVerified},
+}
+
 func keyRefusal(err error) error {
-	switch {
-	case errors.Is(err, key.HighS):
-		return refuse(HighS, "%v", err)
-	case errors.Is(err, key.UnknownAlg):
-		return refuse(UnknownAlg, "%v", err)
-	default:
-		return refuse(BadSignature, "%v", err)
+	for _, row := range keyCodes {
+		if errors.Is(err, row.kind) {
+			return refuse(row.code, "%v", err)
+		}
 	}
+	return refuse(BadSignature, "%v", err)
 }

@@ -168,7 +168,7 @@ func (c *Command) validateSigs() error {
 		return refuse(Malformed, "%d signatures, want 1 to %d", len(c.Sigs), MaxSigs)
 	}
 	for i, s := range c.Sigs {
-		if len(s.Bytes) != key.SignatureSize {
+		if len(s.Bytes) == 0 || len(s.Bytes) > key.MaxSignature { // each algorithm's length is Verify's business
 			return refuse(Malformed, "signature of %d bytes", len(s.Bytes))
 		}
 		if i > 0 && bytes.Compare(c.Sigs[i-1].Key[:], s.Key[:]) >= 0 {
@@ -192,7 +192,7 @@ func (c *Command) Digest(chain codec.ChainDigest) [32]byte {
 func (c *Command) ID(chain codec.ChainDigest) ID { return ID(c.Digest(chain)) }
 
 // Sign adds k's signature.
-func (c *Command) Sign(chain codec.ChainDigest, k *key.Private) {
+func (c *Command) Sign(chain codec.ChainDigest, k key.Signer) {
 	s := Sig{Key: k.Public().ID(), Bytes: k.Sign(c.Digest(chain))}
 	i, found := slices.BinarySearchFunc(c.Sigs, s, func(a, b Sig) int { return bytes.Compare(a.Key[:], b.Key[:]) })
 	if found {

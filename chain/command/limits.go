@@ -1,5 +1,7 @@
 package command
 
+import "github.com/hybridos-net/hybridos/chain/key"
+
 // Caps of the decoders.
 const (
 	// MaxBytes is the longest command without evidence (design section 6).
@@ -14,6 +16,8 @@ const (
 	// milliseconds (design section 8).
 	MaxLife = 60_000
 
-	// maxBody leaves room in the envelope for MaxSigs signatures of 90 bytes.
-	maxBody = MaxBytes - MaxSigs*90 - 16
+	// maxBody leaves room in the envelope for one signature of any algorithm,
+	// key id and heads included, which is all that a device takes today, and so
+	// for MaxSigs of 64 bytes (90 with theirs) too.
+	maxBody = MaxBytes - (key.MaxSignature + 28) - 16
 )

@@ -121,6 +121,9 @@ func (r *Receipt) Verify(chain codec.ChainDigest, device key.Public, id ID) erro
 	if r.Body.Command != id {
 		return refuse(Malformed, "receipt for command %s, not %s", r.Body.Command, id)
 	}
+	if device.Alg.InvokeOnly() {
+		return refuse(UnknownAlg, "a device does not sign with algorithm %d", device.Alg)
+	}
 	if err := device.Verify(codec.Digest(codec.LabelReceipt, chain, r.raw), r.Sig); err != nil {
 		return keyRefusal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/state"
+	"github.com/hybridos-net/hybridos/chain/tx"
 )
 
 // Doc is the genesis document.
@@ -177,6 +178,9 @@ func (v Vendor) validate(seen map[string]bool) error {
 	for _, k := range v.Keys {
 		if err := k.Validate(); err != nil {
 			return err
+		}
+		if k.Alg.InvokeOnly() {
+			return &tx.Error{Kind: tx.InvokeOnly, Detail: fmt.Sprintf("a key of algorithm %d cannot be a vendor's", k.Alg)}
 		}
 		if seen[k.String()] {
 			return fmt.Errorf("key %s stands twice", k)

@@ -13,11 +13,22 @@ const (
 	UnknownAlg ErrorKind = "unknown_alg"
 	// BadKey: not a valid public or secret key of its algorithm.
 	BadKey ErrorKind = "bad_key"
-	// BadSignature: wrong length, out of range, or not over this digest by this
-	// key.
+	// BadSignature: wrong length or form, out of range, or not over this digest
+	// by this key.
 	BadSignature ErrorKind = "bad_signature"
 	// HighS: the other of the two valid forms; refused so that there is one.
 	HighS ErrorKind = "high_s"
+	// WrongChallenge: an assertion over another digest.
+	WrongChallenge ErrorKind = "wrong_challenge"
+	// WrongOrigin: an assertion made on a page that the key does not name, or in
+	// a frame of another site.
+	WrongOrigin ErrorKind = "wrong_origin"
+	// WrongRP: an assertion for another relying party than the key's.
+	WrongRP ErrorKind = "wrong_rp"
+	// UserNotPresent: an assertion that nobody touched the authenticator for.
+	UserNotPresent ErrorKind = "user_not_present"
+	// UserNotVerified: an assertion without PIN or biometrics.
+	UserNotVerified ErrorKind = "user_not_verified"
 	// BadText: not the text form of this kind of id or key.
 	BadText ErrorKind = "bad_text"
 )

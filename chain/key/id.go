@@ -88,7 +88,7 @@ func (id *KeyID) UnmarshalText(b []byte) (err error) {
 }
 
 func parseID(prefix, s string) (id [IDSize]byte, err error) {
-	raw, err := decodeText(prefix, s)
+	raw, err := decodeText(prefix, s, maxIDText)
 	if err != nil {
 		return id, err
 	}
@@ -112,11 +112,11 @@ func encodeText(prefix string, b []byte) string {
 
 // decodeText accepts only the lower-case bech32m form, so that every id has
 // one text.
-func decodeText(prefix, s string) ([]byte, error) {
-	if len(s) > maxText || s != strings.ToLower(s) {
+func decodeText(prefix, s string, limit int) ([]byte, error) {
+	if len(s) > limit || s != strings.ToLower(s) {
 		return nil, &Error{Kind: BadText, Detail: "too long or not in lower case"}
 	}
-	hrp, five, version, err := bech32.DecodeGeneric(s)
+	hrp, five, version, err := bech32.DecodeNoLimitWithVersion(s) // limited above: our longest text is over BIP-173's 90
 	if err != nil {
 		return nil, &Error{Kind: BadText, Detail: err.Error()}
 	}

@@ -3,12 +3,14 @@
 //
 // It signs and verifies 32-byte digests only; what a digest covers is decided
 // by chain/codec. It stores nothing and knows no passphrase: that is the
-// wallet's keystore. Callers start at Public.Verify and Private.Sign.
+// wallet's keystore. Callers start at Public.Verify and Private.Sign; test
+// signers of the other algorithms are in chain/key/keytest.
 //
 // What must never change: the canonical encoding of a Public (ids are hashes of
-// it), and the rule that one digest and one key have exactly one acceptable
-// signature form (64 bytes, r and s reduced, s in the lower half), so that
-// nobody can turn a valid signature into another one.
+// it), and the rule that nobody without the secret can turn a valid signature
+// into another one (r and s reduced, s in the lower half, canonical encoding
+// around them). A passkey's owner can make many for one digest, which is why
+// ids of messages never cover signatures.
 package key
 
 import (
@@ -24,7 +26,19 @@ type Alg uint8
 const (
 	// Secp256k1 is ECDSA over secp256k1, RFC 6979 nonces, 64-byte r||s, low-S.
 	Secp256k1 Alg = 1
+	// P256 is ECDSA over NIST P-256, 64-byte r||s, low-S: a browser's own key.
+	P256 Alg = 2
+	// Passkey is a WebAuthn assertion over P-256 with the relying party and the
+	// origins pinned in the key.
+	Passkey Alg = 3
 )
+
+// InvokeOnly reports whether keys of this algorithm may sign commands and
+// nothing else: no transaction of an account but the proof that they exist, and
+// never as root, vendor or device. Whoever serves the page that uses such a key
+// can swap what it signs, and the authenticator shows no text, so that only
+// what can be undone may hang on it (design section 6).
+func (a Alg) InvokeOnly() bool { return a == P256 || a == Passkey }
 
 // Public is a public key as it stands on the ledger.
 //
@@ -32,11 +46,22 @@ const (
 // Alg and gives Bytes its own meaning.
 type Public struct {
 	Alg   Alg    `cbor:"1,keyasint"`
-	Bytes []byte `cbor:"2,keyasint"` // Secp256k1: 33 bytes, compressed point (SEC 1 section 2.3.3)
+	Bytes []byte `cbor:"2,keyasint"` // Secp256k1, P256: 33 bytes, compressed point (SEC 1 section 2.3.3); Passkey: see PasskeyRecord
 }
 
-// Signature is r||s, 64 bytes big-endian.
+// Signature is r||s, 64 bytes big-endian, for Secp256k1 and P256, and an
+// encoded assertion for Passkey.
 type Signature []byte
+
+// Signer signs digests with one key. *Private is one; keytest has others.
+type Signer interface {
+	// Public gives the public half.
+	Public() Public
+	// Sign signs digest.
+	Sign(digest [32]byte) Signature
+}
+
+var _ Signer = (*Private)(nil)
 
 // Validate reports whether p is a key that signatures can be checked against:
 // known algorithm, right length, a point on the curve.
@@ -44,6 +69,12 @@ func (p Public) Validate() error {
 	switch p.Alg {
 	case Secp256k1:
 		_, err := parseSecp256k1(p.Bytes)
+		return err
+	case P256:
+		_, err := parseP256(p.Bytes)
+		return err
+	case Passkey:
+		_, _, err := parsePasskey(p.Bytes)
 		return err
 	default:
 		return &Error{Kind: UnknownAlg, Detail: fmt.Sprintf("algorithm %d", p.Alg)}
@@ -56,6 +87,10 @@ func (p Public) Verify(digest [32]byte, sig Signature) error {
 	switch p.Alg {
 	case Secp256k1:
 		return verifySecp256k1(p.Bytes, digest, sig)
+	case P256:
+		return verifyP256(p.Bytes, digest, sig)
+	case Passkey:
+		return verifyPasskey(p.Bytes, digest, sig)
 	default:
 		return &Error{Kind: UnknownAlg, Detail: fmt.Sprintf("algorithm %d", p.Alg)}
 	}
@@ -82,14 +117,16 @@ func (p Public) hash(l codec.Label) [IDSize]byte {
 	return [IDSize]byte(h[:IDSize])
 }
 
-// String is the bech32m text form, "hospub1…".
+// String is the bech32m text form, "hospub1…". That of a passkey is long, and
+// the checksum finds any error only up to 90 characters: machines copy it,
+// people compare the key's ID.
 func (p Public) String() string {
 	return encodeText(prefixPublic, append([]byte{byte(p.Alg)}, p.Bytes...))
 }
 
 // ParsePublic reads the text form and validates the key.
 func ParsePublic(s string) (Public, error) {
-	raw, err := decodeText(prefixPublic, s)
+	raw, err := decodeText(prefixPublic, s, maxPublicText)
 	if err != nil {
 		return Public{}, err
 	}

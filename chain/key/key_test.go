@@ -88,7 +88,7 @@ func TestVerify_Refusals(t *testing.T) {
 		{"r and s swapped", pub, with(sig[32:], sig[:32]), key.BadSignature},
 		{"other key", secret(t, strings.Repeat("22", 32)).Public(), sig, key.BadSignature},
 		{"algorithm 0", key.Public{Bytes: pub.Bytes}, sig, key.UnknownAlg},
-		{"algorithm 2", key.Public{Alg: 2, Bytes: pub.Bytes}, sig, key.UnknownAlg},
+		{"algorithm 4", key.Public{Alg: 4, Bytes: pub.Bytes}, sig, key.UnknownAlg},
 		{"empty key", key.Public{Alg: key.Secp256k1}, sig, key.BadKey},
 		{"short key", key.Public{Alg: key.Secp256k1, Bytes: pub.Bytes[:32]}, sig, key.BadKey},
 		{"hybrid prefix", key.Public{Alg: key.Secp256k1, Bytes: append([]byte{6}, pub.Bytes[1:]...)}, sig, key.BadKey},

@@ -13,7 +13,8 @@ import (
 const (
 	secp256k1PublicSize  = 33
 	secp256k1PrivateSize = 32
-	// SignatureSize is the length of every signature.
+	// SignatureSize is the length of r||s: a whole signature of Secp256k1 and
+	// P256, and a part of one of Passkey.
 	SignatureSize = 64
 )
 

@@ -26,12 +26,17 @@ func verify(t *tx.Tx, digest [32]byte, signers []signer) error {
 
 // verifyWith demands that every signature of t belongs to a required signer and
 // is valid, and that each signer's threshold is reached. A needless signature
-// is refused: it would be an unchecked byte string in a record.
+// is refused: it would be an unchecked byte string in a record. A key that may
+// only invoke can prove that it exists and nothing else; decoding refuses it in
+// every other place already, and this holds should a record show one there.
 func verifyWith(check Verifier, t *tx.Tx, digest [32]byte, signers []signer) error {
 	for _, s := range t.Sigs {
 		k, ok := findKey(signers, s)
 		if !ok {
 			return &Error{Kind: WrongSigner, Detail: fmt.Sprintf("%s may not sign as role %d", s.Key, s.Role)}
+		}
+		if k.Alg.InvokeOnly() && s.Role != tx.RoleNewKey {
+			return &Error{Kind: WrongSigner, Detail: fmt.Sprintf("%s is of algorithm %d, which signs commands only", s.Key, k.Alg)}
 		}
 		if err := check(k, digest, s.Bytes); err != nil {
 			return err

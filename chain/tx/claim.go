@@ -27,5 +27,5 @@ func validateRoot(root *key.Public) error {
 	if root == nil {
 		return nil
 	}
-	return root.Validate()
+	return fullKey(*root, "the root of an account")
 }

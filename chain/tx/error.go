@@ -1,5 +1,11 @@
 package tx
 
+import (
+	"fmt"
+
+	"github.com/hybridos-net/hybridos/chain/key"
+)
+
 // ErrorKind names why a transaction's bytes were refused; comparable with
 // errors.Is. Refusals by chain/codec and chain/key pass through unchanged.
 type ErrorKind string
@@ -15,6 +21,9 @@ const (
 	BadVersion ErrorKind = "bad_version"
 	// UnknownKind: a transaction kind that this code does not know.
 	UnknownKind ErrorKind = "unknown_kind"
+	// InvokeOnly: a key whose algorithm may sign commands only, in a place or
+	// with rights that ask for more.
+	InvokeOnly ErrorKind = "invoke_only"
 )
 
 // Error is a refusal with its kind and detail for people.
@@ -28,5 +37,17 @@ func (e *Error) Error() string { return string(e.Kind) + ": " + e.Detail }
 
 // Unwrap lets errors.Is find the kind.
 func (e *Error) Unwrap() error { return e.Kind }
+
+// fullKey checks a key that signs more than commands: a root, a vendor's or a
+// device's.
+func fullKey(p key.Public, as string) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	if p.Alg.InvokeOnly() {
+		return &Error{Kind: InvokeOnly, Detail: fmt.Sprintf("a key of algorithm %d cannot be %s", p.Alg, as)}
+	}
+	return nil
+}
 
 func malformed(detail string) error { return &Error{Kind: Malformed, Detail: detail} }

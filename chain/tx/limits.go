@@ -16,6 +16,9 @@ const (
 	// MaxName is the longest endpoint, method or model name.
 	MaxName = 64
 
-	// maxBody leaves room in the envelope for MaxSigs signatures of 92 bytes.
+	// maxBody leaves room in the envelope for MaxSigs signatures of 64 bytes (92
+	// with role, key id and heads). Longer ones stand under RotateKeys only, as
+	// proofs of MaxKeys keys, and its body with as many keys of the longest form
+	// is short enough for those too (TestNew_LongestRotation).
 	maxBody = MaxBytes - MaxSigs*92 - 16
 )

@@ -17,7 +17,7 @@ func (*RegisterDevice) Kind() Kind { return KindRegisterDevice }
 
 // StaticValidate checks key and model.
 func (p *RegisterDevice) StaticValidate() error {
-	if err := p.Key.Validate(); err != nil {
+	if err := fullKey(p.Key, "a device"); err != nil {
 		return err
 	}
 	if p.SealKey == [32]byte{} {

@@ -38,8 +38,8 @@ type RotateKeys struct {
 // Kind is KindRotateKeys.
 func (*RotateKeys) Kind() Kind { return KindRotateKeys }
 
-// StaticValidate checks the new key set: distinct valid keys, known rights, a
-// threshold that the admin keys can reach.
+// StaticValidate checks the new key set: distinct valid keys, known rights that
+// their algorithms allow, a threshold that the admin keys can reach.
 func (p *RotateKeys) StaticValidate() error {
 	if p.Version == 0 {
 		return malformed("no key version")
@@ -59,6 +59,9 @@ func (p *RotateKeys) StaticValidate() error {
 		seen[k.Key.ID()] = true
 		if k.Rights == 0 || k.Rights&^allRights != 0 {
 			return malformed("a key has no rights or unknown ones")
+		}
+		if k.Key.Alg.InvokeOnly() && k.Rights != RightInvoke {
+			return &Error{Kind: InvokeOnly, Detail: fmt.Sprintf("a key of algorithm %d has rights %d, want %d", k.Key.Alg, k.Rights, RightInvoke)}
 		}
 		if k.Rights&RightAdmin != 0 {
 			admins++

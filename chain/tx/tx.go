@@ -171,7 +171,7 @@ func (t *Tx) staticValidate() error {
 		return malformed(fmt.Sprintf("%d signatures, want 1 to %d", len(t.Sigs), MaxSigs))
 	}
 	for i := range t.Sigs {
-		if len(t.Sigs[i].Bytes) != key.SignatureSize {
+		if n := len(t.Sigs[i].Bytes); n == 0 || n > key.MaxSignature { // each algorithm's length is Verify's business
 			return malformed("signature length")
 		}
 		if i > 0 && compareSigs(t.Sigs[i-1], t.Sigs[i]) >= 0 {
@@ -195,7 +195,7 @@ func (t *Tx) Digest(chain codec.ChainDigest) [32]byte {
 func (t *Tx) ID(chain codec.ChainDigest) ID { return ID(t.Digest(chain)) }
 
 // Sign adds k's signature in the given role.
-func (t *Tx) Sign(chain codec.ChainDigest, role Role, k *key.Private) {
+func (t *Tx) Sign(chain codec.ChainDigest, role Role, k key.Signer) {
 	t.AddSig(Sig{Role: role, Key: k.Public().ID(), Bytes: k.Sign(t.Digest(chain))})
 }
 

@@ -101,7 +101,7 @@ func codecFile() vectors.File {
 }
 
 func keyFile() vectors.File {
-	f := vectors.File{Name: "key", About: "keys, ids, texts and signatures of algorithm 1"}
+	f := vectors.File{Name: "key", About: "keys, ids, texts and signatures of every algorithm"}
 	for _, who := range []string{"vendor", "owner", "guest", "buyer", "device"} {
 		k := statetest.Key(who)
 		p := k.Public()
@@ -138,6 +138,7 @@ func keyFile() vectors.File {
 		f.Cases = append(f.Cases, vectors.Case{Name: "text/" + name, Note: "not the text of an account id", In: m{"text": s}, Want: m{"refused": string(key.BadText)}})
 	}
 	sortTail(f.Cases, 4)
+	f.Cases = append(f.Cases, phoneKeyCases()...)
 	return f
 }
 
@@ -208,6 +209,7 @@ func txFile(t *testing.T) vectors.File {
 	refuse("rotate-threshold", "a threshold that nobody reaches", payload(&tx.RotateKeys{Version: 1, Threshold: 2, Keys: []tx.AccountKey{{Key: owner.Public(), Rights: tx.RightAdmin}}}), tx.Malformed)
 	refuse("grant-nothing", "a grant without targets", payload(&tx.CreateGrant{Grantee: guest.Public(), NotAfter: 1}), tx.Malformed)
 	refuse("register-alg", "an unknown algorithm", payload(&tx.RegisterDevice{Key: key.Public{Alg: 9, Bytes: []byte{1}}, SealKey: [32]byte{1}, Model: "x"}), key.UnknownAlg)
+	f.Cases = append(f.Cases, phoneTxCases(t)...)
 	return f
 }
 
@@ -220,7 +222,7 @@ func commandBody() command.Body {
 	}
 }
 
-func mustCommand(t *testing.T, b command.Body, k *key.Private) *command.Command {
+func mustCommand(t *testing.T, b command.Body, k key.Signer) *command.Command {
 	t.Helper()
 	r, err := command.New(b)
 	if err != nil {
@@ -267,6 +269,7 @@ func commandFile(t *testing.T) vectors.File {
 	refuse("extension-form", "0 in two bytes inside an extension", body(func(b *command.Body) { b.Ext = map[uint64]codec.Raw{128: {0x18, 0}} }), nil, command.NotCanonical)
 	refuse("other-chain", "decodes, but the signature is for another ledger", good.Bytes(), m{"chain_digest": b32([32]byte{1}), "public": x(owner.Public().Bytes)}, command.BadSignature)
 	refuse("other-key", "decodes, but is signed by another key than expected", good.Bytes(), m{"chain_digest": b32(c), "public": x(guest.Public().Bytes)}, command.UnknownKey)
+	f.Cases = append(f.Cases, phoneCommandCases(t)...)
 	return f
 }
 
@@ -391,6 +394,7 @@ func stateFile(t *testing.T) vectors.File {
 	do("transfer/not-owner", "the old owner again", w.TransferTx(t, owner, buyer, device), state.NotOwner)
 	do("register/second", "uses the quota up", w.RegisterTx(t, guest), nil)
 	do("register/quota", "over the quota", w.RegisterTx(t, buyer), state.QuotaExceeded)
+	phoneHistory(t, w, do)
 	return f
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/key/keytest"
 	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/chain/state/statetest"
 	"github.com/hybridos-net/hybridos/chain/tx"
@@ -27,7 +28,7 @@ import (
 var update = flag.Bool("update", false, "add new cases to the files; old ones are never changed")
 
 // counts holds how many cases each file has, so that a cut file fails.
-var counts = map[string]int{"codec": 32, "codes": 46, "command": 16, "genesis": 5, "key": 28, "receipt": 10, "state": 17, "tx": 19}
+var counts = map[string]int{"codec": 32, "codes": 51, "command": 45, "genesis": 5, "key": 134, "receipt": 10, "state": 33, "tx": 38}
 
 // TestFiles: the files hold what the code makes, published cases never change,
 // and the counts are known.
@@ -187,19 +188,44 @@ func TestCodec(t *testing.T) {
 	})
 }
 
+// signerOf makes the signer that a case names by its secret and algorithm.
+func signerOf(t *testing.T, c vectors.Case) key.Signer {
+	t.Helper()
+	secret := unhex(t, c.In["secret"])
+	switch alg := public(t, c).Alg; alg {
+	case key.Secp256k1:
+		k, err := key.FromBytes(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	case key.P256:
+		return keytest.P256FromSecret(secret)
+	case key.Passkey:
+		return keytest.PasskeyFromSecret(secret, c.In["rp_id"], strings.Fields(c.In["origins"])...)
+	default:
+		t.Fatalf("no signer of algorithm %d", alg)
+		return nil
+	}
+}
+
 func TestKey(t *testing.T) {
 	each(t, "key", func(t *testing.T, c vectors.Case) m {
 		switch group(c) {
+		case "accept":
+			if err := public(t, c).Verify(get32(t, c, "digest"), unhex(t, c.In["signature"])); err != nil {
+				return refused(err)
+			}
+			return m{"accepted": "yes"}
+		case "public":
+			return refused(public(t, c).Validate())
 		case "verify":
 			return refused(public(t, c).Verify(get32(t, c, "digest"), unhex(t, c.In["signature"])))
 		case "text":
 			_, err := key.ParseAccountID(c.In["text"])
 			return refused(err)
 		}
-		k, err := key.FromBytes(unhex(t, c.In["secret"]))
-		if err != nil {
-			t.Fatal(err)
-		}
+		k := signerOf(t, c)
 		p := k.Public()
 		if group(c) == "sign" {
 			sig := k.Sign(get32(t, c, "digest"))
@@ -232,11 +258,27 @@ func TestTx(t *testing.T) {
 		if !bytes.Equal(r.Bytes(), c.Bytes()) {
 			t.Error("re-encodes to other bytes")
 		}
+		newKeySig := checkNewKey(t, c, chain, r)
 		return m{
-			"id": r.ID(chain).String(), "kind": u(uint64(r.Body.Kind)), "account": x(r.Body.Account[:]), "sequence": u(r.Body.Sequence),
+			"new_signature": newKeySig,
+			"id":            r.ID(chain).String(), "kind": u(uint64(r.Body.Kind)), "account": x(r.Body.Account[:]), "sequence": u(r.Body.Sequence),
 			"expires": u(r.Body.Expires), "payload": x(r.Body.Payload), "role": u(uint64(r.Sigs[0].Role)), "signature": x(r.Sigs[0].Bytes),
 		}
 	})
+}
+
+// checkNewKey verifies the proof of possession of a case that has one.
+func checkNewKey(t *testing.T, c vectors.Case, chain codec.ChainDigest, r *tx.Tx) string {
+	t.Helper()
+	if c.In["new_public"] == "" {
+		return ""
+	}
+	k := public(t, vectors.Case{In: m{"alg": c.In["new_alg"], "public": c.In["new_public"]}})
+	s := r.Sigs[len(r.Sigs)-1]
+	if err := k.Verify(r.Digest(chain), s.Bytes); err != nil || s.Role != tx.RoleNewKey || s.Key != k.ID() {
+		t.Errorf("proof of the new key: %v", err)
+	}
+	return x(s.Bytes)
 }
 
 func TestCommand(t *testing.T) {

@@ -33,7 +33,7 @@ func Key(name string) *key.Private {
 // As is a key in a role.
 type As struct {
 	Role tx.Role
-	Key  *key.Private
+	Key  key.Signer
 }
 
 // World is a ledger in the middle of its life.
@@ -143,9 +143,9 @@ func (w *World) TransferTx(tb testing.TB, from, to, dev *key.Private) *tx.Tx {
 }
 
 // RotateTx replaces the keys of the account whose root key is root by the
-// given ones, all with all rights, under a threshold of one. The key signer
-// signs for the old set, and every key that is new for itself.
-func (w *World) RotateTx(tb testing.TB, root, signer *key.Private, keys ...*key.Private) *tx.Tx {
+// given ones, all with all rights that they may have, under a threshold of one.
+// The key signer signs for the old set, and every key that is new for itself.
+func (w *World) RotateTx(tb testing.TB, root, signer key.Signer, keys ...key.Signer) *tx.Tx {
 	tb.Helper()
 	id := root.Public().AccountID()
 	acc, err := state.GetAccount(w.Tree, id)
@@ -155,7 +155,11 @@ func (w *World) RotateTx(tb testing.TB, root, signer *key.Private, keys ...*key.
 	p := &tx.RotateKeys{Version: acc.KeySet.Version + 1, Threshold: 1}
 	by := []As{{tx.RoleAccount, signer}}
 	for _, k := range keys {
-		p.Keys = append(p.Keys, tx.AccountKey{Key: k.Public(), Rights: tx.RightAdmin | tx.RightInvoke})
+		rights := tx.RightAdmin | tx.RightInvoke
+		if k.Public().Alg.InvokeOnly() {
+			rights = tx.RightInvoke
+		}
+		p.Keys = append(p.Keys, tx.AccountKey{Key: k.Public(), Rights: rights})
 		if _, had := acc.KeySet.Find(k.Public().ID()); !had {
 			by = append(by, As{tx.RoleNewKey, k})
 		}
