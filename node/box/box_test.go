@@ -79,14 +79,14 @@ func TestBoxes_Life(t *testing.T) {
 		if err := b.Put("c", id(1), 0, []byte("offer")); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(Life - 1)
+		<-time.After(Life - 1)
 		if err := b.Put("c", id(1), 1, []byte("key")); err != nil { // does not prolong it
 			t.Fatal(err)
 		}
 		if m, err := get(b, id(1), 0); m != "offer" || err != nil {
 			t.Errorf("%q, %v", m, err)
 		}
-		time.Sleep(1)
+		<-time.After(1)
 		for slot := range Slot(2) {
 			if _, err := get(b, id(1), slot); !errors.Is(err, ErrNone) {
 				t.Errorf("slot %s after its life: %v", slot, err)
@@ -112,7 +112,7 @@ func TestBoxes_Full(t *testing.T) {
 		if err := b.Put("0", id(0), 1, []byte("x")); err != nil {
 			t.Errorf("a box that is there: %v", err)
 		}
-		time.Sleep(Life)
+		<-time.After(Life)
 		for i := range MaxOfClient {
 			if err := b.Put("c", id(i), 0, []byte("x")); err != nil {
 				t.Fatal(err)
@@ -121,7 +121,7 @@ func TestBoxes_Full(t *testing.T) {
 		if err := b.Put("c", id(MaxOfClient), 0, []byte("x")); !errors.Is(err, ErrFull) {
 			t.Errorf("of one client: %v", err)
 		}
-		time.Sleep(Life)
+		<-time.After(Life)
 		n := 0
 		for ; ; n++ {
 			if err := b.Put(fmt.Sprint(n/50), id(n/5), Slot(n%5), make([]byte, MaxMessage)); err != nil {
