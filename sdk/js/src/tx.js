@@ -1,0 +1,215 @@
+/** Ledger transactions, to read them: docs/spec/tx.md. */
+import { compare, digest, equal, LABELS } from './codec.js'
+import { HosError } from './error.js'
+import { accountId, keyId } from './id.js'
+import { invokeOnly, MAX_SIGNATURE, publicKey, validate } from './key.js'
+import { validMethods, validModel, validName } from './name.js'
+import { bytes, fromMap, item, list, pack, record, text, uint, unpack } from './record.js'
+
+/** @typedef {import('./key.js').PublicKey} PublicKey */
+/** A key of an account. @typedef {{key: PublicKey, rights: number}} AccountKey */
+/** A signature of a transaction. @typedef {{role: number, key: Uint8Array, bytes: Uint8Array}} TxSig */
+/** The signed part; `payload` is by kind. @typedef {{kind: number, account: Uint8Array, sequence: number | bigint, expires: number | bigint, payload: any}} TxBody */
+/** A transaction; `raw` is the bytes of its body. @typedef {{body: TxBody, raw: Uint8Array, sigs: TxSig[]}} Tx */
+
+/** The kinds of transactions. Numbers are append-only. */
+export const TX_KINDS = Object.freeze({
+  'register-device': 1, claim: 2, transfer: 3, 'rotate-keys': 4, 'create-grant': 5, 'revoke-grant': 6,
+})
+/** In which capacity a key signs. Numbers are append-only. */
+export const ROLES = Object.freeze({ account: 1, vendor: 2, device: 3, newOwner: 4, newKey: 5 })
+/** What a key of an account may do: sign transactions, sign commands. Bits are append-only. */
+export const RIGHTS = Object.freeze({ admin: 1, invoke: 2 })
+
+/** The longest envelope. */
+export const MAX_TX = 65536
+const VERSION = 1
+const MAX_KEYS = 16
+const MAX_SIGS = 2 * MAX_KEYS + 1
+const MAX_TARGETS = 32
+
+/** @type {import('./record.js').Table} */
+const accountKeyTable = { key: [1, publicKey], rights: [2, uint(255)] }
+/** A list of an account's keys, as a field. */
+export const accountKeys = list(record(accountKeyTable))
+
+/** @type {import('./record.js').Table} */
+const targetTable = { device: [1, bytes(20)], epoch: [2, uint()], endpoint: [3, text], methods: [4, list(text)] }
+
+/** @type {import('./record.js').Table} */
+const envelopeTable = {
+  body: [1, bytes()],
+  sigs: [2, list(record({ role: [1, uint(255)], key: [2, bytes(20)], bytes: [3, bytes()] }))],
+}
+/** @type {import('./record.js').Table} */
+const bodyTable = {
+  version: [1, uint(255)],
+  kind: [2, uint(65535)],
+  account: [3, bytes(20)],
+  sequence: [4, uint()],
+  expires: [5, uint()],
+  payload: [6, item],
+}
+
+/**
+ * The payloads: what they hold and what can be checked without the ledger.
+ * @type {Record<number, {table: import('./record.js').Table, check(p: any): void}>}
+ */
+const payloads = {
+  [TX_KINDS['register-device']]: {
+    table: { key: [1, publicKey], sealKey: [2, bytes(32)], model: [3, text] },
+    check(p) {
+      fullKey(p.key, 'a device')
+      if (isZero(p.sealKey)) throw malformed('no X25519 key')
+      if (!validModel(p.model)) throw malformed('model must be 1 to 64 printable ASCII characters')
+    },
+  },
+  [TX_KINDS.claim]: {
+    table: { device: [1, bytes(20)], epoch: [2, uint()], root: [3, publicKey, 'optional'] },
+    check(p) {
+      if (isZero(p.device) || p.epoch === 0) throw malformed('no device or epoch')
+      if (p.root) fullKey(p.root, 'the root of an account')
+    },
+  },
+  [TX_KINDS.transfer]: {
+    table: { device: [1, bytes(20)], epoch: [2, uint()], to: [3, bytes(20)], root: [4, publicKey, 'optional'] },
+    check(p) {
+      if (isZero(p.device) || p.epoch === 0 || isZero(p.to)) throw malformed('no device, epoch or new owner')
+      if (!p.root) return
+      if (!equal(accountId(p.root), p.to)) throw malformed("root key does not belong to the new owner's id")
+      fullKey(p.root, 'the root of an account')
+    },
+  },
+  [TX_KINDS['rotate-keys']]: {
+    table: { version: [1, uint()], keys: [2, accountKeys], threshold: [3, uint(255)] },
+    check: checkKeySet,
+  },
+  [TX_KINDS['create-grant']]: {
+    table: { grantee: [1, publicKey], targets: [2, list(record(targetTable))], notBefore: [3, uint()], notAfter: [4, uint()] },
+    check(p) {
+      validate(p.grantee)
+      if (p.targets.length === 0 || p.targets.length > MAX_TARGETS) throw malformed(`${p.targets.length} targets, want 1 to ${MAX_TARGETS}`)
+      if (p.notAfter === 0 || p.notAfter < p.notBefore) throw malformed('ends before it begins, or never')
+      for (const t of p.targets) {
+        if (isZero(t.device) || t.epoch === 0 || !validName(t.endpoint)) throw malformed('target without device, epoch or endpoint')
+        if (!validMethods(t.methods)) throw malformed('methods are no names, repeated, out of order or none')
+      }
+    },
+  },
+  [TX_KINDS['revoke-grant']]: {
+    table: { grant: [1, bytes(32)] },
+    check(p) {
+      if (isZero(p.grant)) throw malformed('no grant')
+    },
+  },
+}
+
+/**
+ * Reads a transaction. Everything that is not the canonical form of a known
+ * kind within its caps is refused; no signature is checked.
+ * @param {Uint8Array} b
+ * @returns {Tx}
+ */
+export function decodeTx(b) {
+  const { body: raw, sigs } = unpack(envelopeTable, b, MAX_TX, 'transaction')
+  const body = readBody(raw)
+  checkExpiry(body)
+  checkSigs(sigs)
+  payloads[body.kind].check(body.payload)
+  return { body, raw, sigs }
+}
+
+/**
+ * Reads the body of a transaction that is not signed yet.
+ * @param {Uint8Array} raw
+ * @returns {TxBody}
+ */
+export function decodeTxBody(raw) {
+  const body = readBody(raw)
+  checkExpiry(body)
+  payloads[body.kind].check(body.payload)
+  return body
+}
+
+/** What signatures cover, and the transaction's id. @param {Uint8Array} chain @param {Uint8Array} raw the body's bytes */
+export const txDigest = (chain, raw) => digest(LABELS.tx, chain, raw)
+
+/**
+ * The bytes of a body, refused if decodeTxBody would refuse them.
+ * @param {TxBody} body
+ */
+export function encodeTxBody(body) {
+  const kind = payloads[body.kind]
+  if (!kind) throw new HosError('unknown_kind', `kind ${body.kind}`)
+  const raw = pack({ ...bodyTable, payload: [6, record(kind.table)] }, { ...body, version: VERSION }, 'transaction')
+  decodeTxBody(raw)
+  return raw
+}
+
+/**
+ * The bytes of a transaction, its signatures put in order.
+ * @param {Uint8Array} raw the body's bytes
+ * @param {TxSig[]} sigs
+ */
+export function encodeTx(raw, sigs) {
+  const out = pack(envelopeTable, { body: raw, sigs: [...sigs].sort(compareSigs) }, 'transaction')
+  decodeTx(out)
+  return out
+}
+
+/**
+ * What the ledger asks of every set of keys but its first.
+ * @param {{version: number | bigint, keys: AccountKey[], threshold: number}} p
+ */
+export function checkKeySet(p) {
+  if (p.version === 0) throw malformed('no key version')
+  if (p.keys.length === 0 || p.keys.length > MAX_KEYS) throw malformed(`${p.keys.length} keys, want 1 to ${MAX_KEYS}`)
+  let admins = 0
+  p.keys.forEach(({ key, rights }, i) => {
+    validate(key)
+    const id = keyId(key)
+    if (p.keys.slice(0, i).some((k) => equal(keyId(k.key), id))) throw malformed('a key stands twice')
+    if (rights === 0 || (rights & ~(RIGHTS.admin | RIGHTS.invoke)) !== 0) throw malformed('a key has no rights or unknown ones')
+    if (invokeOnly(key.alg) && rights !== RIGHTS.invoke) throw new HosError('invoke_only', `a key of algorithm ${key.alg} has rights ${rights}`)
+    if (rights & RIGHTS.admin) admins++
+  })
+  if (p.threshold === 0 || p.threshold > admins) throw malformed(`threshold ${p.threshold} cannot be reached by ${admins} admin keys`)
+}
+
+/** @param {Uint8Array} raw @returns {TxBody} */
+function readBody(raw) {
+  const { version, ...body } = unpack(bodyTable, raw, MAX_TX, 'transaction body')
+  if (version !== VERSION) throw new HosError('bad_version', `body version ${version}`)
+  const kind = payloads[body.kind]
+  if (!kind) throw new HosError('unknown_kind', `kind ${body.kind}`)
+  return { ...body, payload: fromMap(kind.table, body.payload, 'payload') }
+}
+
+/** @param {TxBody} body */
+function checkExpiry(body) {
+  if (body.expires === 0) throw malformed('no expiry')
+}
+
+/** @param {TxSig[]} sigs */
+function checkSigs(sigs) {
+  if (sigs.length === 0 || sigs.length > MAX_SIGS) throw malformed(`${sigs.length} signatures, want 1 to ${MAX_SIGS}`)
+  sigs.forEach((s, i) => {
+    if (s.bytes.length === 0 || s.bytes.length > MAX_SIGNATURE) throw malformed('signature length')
+    if (i > 0 && compareSigs(sigs[i - 1], s) >= 0) throw malformed('signatures repeated or out of order')
+  })
+}
+
+/** @param {TxSig} a @param {TxSig} b */
+const compareSigs = (a, b) => a.role - b.role || compare(a.key, b.key)
+
+/** @param {PublicKey} key @param {string} as */
+function fullKey(key, as) {
+  validate(key)
+  if (invokeOnly(key.alg)) throw new HosError('invoke_only', `a key of algorithm ${key.alg} cannot be ${as}`)
+}
+
+/** @param {Uint8Array} b */
+const isZero = (b) => b.every((x) => x === 0)
+
+/** @param {string} detail */
+const malformed = (detail) => new HosError('malformed_tx', detail)
