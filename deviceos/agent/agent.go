@@ -33,6 +33,7 @@ import (
 	"github.com/hybridos-net/hybridos/p2p/link"
 	"github.com/hybridos-net/hybridos/p2p/mesh"
 	"github.com/hybridos-net/hybridos/p2p/mux"
+	"github.com/hybridos-net/hybridos/p2p/presence"
 	"github.com/hybridos-net/hybridos/p2p/slim"
 	"github.com/hybridos-net/hybridos/p2p/topic"
 	"github.com/hybridos-net/hybridos/sdk"
@@ -85,6 +86,7 @@ type parts struct {
 	gate   *gate.Gate
 	server *link.Server
 	mesh   *mesh.Mesh
+	tell   *announcer
 	pairer *pairer
 	follow *follower
 }
@@ -100,7 +102,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	for _, run := range []func(context.Context) error{p.bus.run, p.server.Run, p.mesh.Run, p.follow.run, p.pairer.run} {
+	for _, run := range []func(context.Context) error{p.bus.run, p.server.Run, p.mesh.Run, p.follow.run, p.tell.run, p.pairer.run} {
 		wg.Go(func() {
 			if err := run(ctx); err != nil {
 				cancel(err)
@@ -185,9 +187,13 @@ func (a *Agent) buildMesh(p *parts) (err error) {
 	if p.mesh, err = mesh.New(mesh.Config{Host: p.host}); err != nil {
 		return err
 	}
+	p.tell = newAnnouncer(p.host.Network(), a.nodes, log.With("subsystem", "presence"), func(ctx context.Context, node peer.ID) error {
+		p.gate.Trust(node.String()) // what it sends will be many people's
+		return presence.Announce(ctx, p.host, node, home.Genesis.Chain(), home.ID.Device, p.clock.Now())
+	})
 	p.pairer = &pairer{
 		host: p.host, keep: p.host.Keep, home: home, model: a.opts.Config.Model, chain: home.Genesis.Chain(), vault: p.vault, gate: p.gate,
-		light: p.light, clock: p.clock, log: log.With("subsystem", "pairing"), places: &places{most: maxPairings},
+		light: p.light, clock: p.clock, log: log.With("subsystem", "pairing"), places: &places{most: maxPairings}, owned: p.tell.owned,
 	}
 	p.follow = &follower{
 		client: p.light, host: p.host, nodes: a.nodes,

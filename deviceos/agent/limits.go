@@ -17,6 +17,11 @@ const (
 	ask = 8 * time.Second
 	// redial is the pause between attempts to reach the bus or a node.
 	redial = time.Second
+	// announceFirst and announceMost bound the pause after which a node is told
+	// again which device this is: a node that is behind, or a device that its
+	// vendor has yet to register, must cost next to nothing.
+	announceFirst = time.Second
+	announceMost  = 30 * time.Second
 	// maxPairings is how many pairing conversations may be open; their secrets
 	// have 128 bits, so this bounds work, not guesses. More peers than can be
 	// connected from one address at once (8), so that those do not even make an

@@ -48,6 +48,7 @@ type pairer struct {
 	clock  *clock.Clock
 	log    *slog.Logger
 	places *places
+	owned  func() // called when the device has got its owner
 
 	mu     sync.Mutex
 	closed bool
@@ -232,6 +233,7 @@ func (p *pairer) arm(ctx context.Context, k keptClaim) error {
 		return err
 	}
 	p.log.Info("owned", "owner", own.Owner.Account, "epoch", own.Epoch)
+	p.owned()
 	return p.forget()
 }
 

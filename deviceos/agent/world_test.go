@@ -32,6 +32,7 @@ import (
 	"github.com/hybridos-net/hybridos/p2p/mesh"
 	"github.com/hybridos-net/hybridos/p2p/p2ptest"
 	"github.com/hybridos-net/hybridos/p2p/pairing"
+	"github.com/hybridos-net/hybridos/p2p/presence"
 	"github.com/hybridos-net/hybridos/p2p/topic"
 )
 
@@ -72,6 +73,8 @@ type node struct {
 	host  *host.Host
 	topic *mesh.Topic
 	lie   atomic.Pointer[func(light.Proof) light.Proof] // nil: the truth
+	here  *presence.Server
+	asked chan bool // what the node answers when it asks itself whether it knows a device
 }
 
 // Submit is not what devices ask for.
@@ -81,7 +84,7 @@ func (n *node) Submit(context.Context, []byte) (fetch.Result, error) {
 
 func startNode(t *testing.T, vendor *key.Private) *node {
 	t.Helper()
-	n := &node{host: p2ptest.Full(t), Chain: lighttest.New(t, 4, genesis.Vendor{
+	n := &node{host: p2ptest.Full(t), asked: make(chan bool, 16), Chain: lighttest.New(t, 4, genesis.Vendor{
 		Name: "maker", Keys: []key.Public{vendor.Public()}, Threshold: 1, Quota: 9,
 	})}
 	server, err := fetch.NewServer(fetch.ServerConfig{Host: n.host, Backend: n, Rate: 1000, Burst: 1000})
@@ -97,18 +100,34 @@ func startNode(t *testing.T, vendor *key.Private) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
+	n.here, err = presence.New(presence.Config{Host: n.host, Chain: n.Doc.Chain(), Admit: n.admit})
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 2)
+	done := make(chan error, 3)
 	go func() { done <- server.Run(ctx) }()
+	go func() { done <- n.here.Run(ctx) }()
 	go func() { done <- m.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		if err := errors.Join(<-done, <-done); err != nil {
+		if err := errors.Join(<-done, <-done, <-done); err != nil {
 			t.Errorf("node: %v", err)
 		}
 	})
 	<-server.Ready()
+	<-n.here.Ready()
 	return n
+}
+
+// admit knows every device, if the test does not say else.
+func (n *node) admit(context.Context, key.DeviceID) (bool, error) {
+	select {
+	case known := <-n.asked:
+		return known, nil
+	default:
+		return true, nil
+	}
 }
 
 // LightBlock serves the newest header at height 0, as a node does.

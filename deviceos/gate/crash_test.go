@@ -295,6 +295,30 @@ func TestHandle_FloodAndNewPeers(t *testing.T) {
 	}
 }
 
+// A node of the device's own hands on many people's commands: a few bad ones of
+// some do not shut the others out, as they would if the node were a stranger.
+func TestHandle_FloodThroughTrustedNode(t *testing.T) {
+	w := newWorld(t, gate.Limits{Strangers: 50, Lookups: 10, PerPeer: 200})
+	b := w.body()
+	b.Key = w.stranger.Public().ID()
+	junk := w.sign(b, w.stranger)
+	flood := func(node string) []byte {
+		for range 100 {
+			w.gate.Handle(context.Background(), node, junk)
+		}
+		return w.gate.Handle(context.Background(), node, w.sign(w.body(), w.owner))
+	}
+	w.gate.Trust("own node")
+	raw := w.sign(w.body(), w.owner)
+	if r, err := command.DecodeReceipt(flood("own node")); err != nil || r.Body.Status != command.Executed {
+		t.Fatalf("the owner is shut out: %v %+v", err, r)
+	}
+	if r, err := command.DecodeReceipt(flood("other node")); err == nil && r.Body.Code != command.RateLimited {
+		t.Fatalf("a stranger may do the same: %s", r.Body.Code)
+	}
+	w.ok(raw)
+}
+
 func TestHandle_TooManyRunningOrRemembered(t *testing.T) {
 	w := newWorld(t, gate.Limits{Running: 1, Records: 3})
 	begun, end := make(chan struct{}), make(chan struct{})

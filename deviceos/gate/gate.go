@@ -113,9 +113,14 @@ func (g *Gate) Arm(own state.Ownership) error { return g.rights.arm(own) }
 // the next command need not wait for it. Call it when the head has moved.
 func (g *Gate) Refresh(ctx context.Context) error { return g.rights.refresh(ctx, g.now()) }
 
-// Knows tells whether a peer has sent an authentic command lately: one that was
-// signed by a key which the device obeys.
+// Knows tells whether a peer has sent an authentic command lately, one that was
+// signed by a key which the device obeys, or is trusted.
 func (g *Gate) Knows(peer string) bool { return g.meter.trusts(peer) }
+
+// Trust gives a peer the share of those who have sent an authentic command. It
+// is for nodes of the device's own configuration, which hand on the commands of
+// many: as strangers, a few bad ones would use up what all of them have.
+func (g *Gate) Trust(peer string) { g.meter.trust(peer, g.now()) }
 
 // Receipts is the number of receipts in the device's chain.
 func (g *Gate) Receipts() uint64 { return g.journal.count() }
