@@ -17,6 +17,7 @@ import (
 
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/key/keytest"
 )
 
 func secret(t testing.TB, hexSecret string) *key.Private {
@@ -83,7 +84,7 @@ func TestVerify_Refusals(t *testing.T) {
 		{"r is n", pub, with(n, sig[32:]), key.BadSignature},
 		{"s is n", pub, with(sig[:32], n), key.BadSignature},
 		{"s over n", pub, with(sig[:32], bytes.Repeat([]byte{0xff}, 32)), key.BadSignature},
-		{"high s", pub, negateS(sig), key.HighS},
+		{"high s", pub, k1.negateS(sig), key.HighS},
 		{"flipped bit", pub, flipped, key.BadSignature},
 		{"r and s swapped", pub, with(sig[32:], sig[:32]), key.BadSignature},
 		{"other key", secret(t, strings.Repeat("22", 32)).Public(), sig, key.BadSignature},
@@ -344,6 +345,8 @@ func FuzzParsePublic(f *testing.F) {
 	f.Add(pub.String())
 	f.Add(pub.AccountID().String())
 	f.Add("hospub1")
+	f.Add(keytest.P256("x").Public().String())
+	f.Add(keytest.Phone("x").Public().String())
 	f.Fuzz(func(t *testing.T, s string) {
 		p, err := key.ParsePublic(s)
 		if err != nil {
@@ -361,14 +364,17 @@ func FuzzVerify(f *testing.F) {
 	f.Add(uint8(1), k.Public().Bytes, digest[:], []byte(k.Sign(digest)))
 	f.Add(uint8(1), []byte{2}, digest[:], []byte{})
 	f.Add(uint8(2), k.Public().Bytes, digest[:], make([]byte, 64))
+	browser := keytest.P256("x")
+	f.Add(uint8(2), browser.Point(), digest[:], []byte(browser.Sign(digest)))
 	f.Fuzz(func(t *testing.T, alg uint8, pub, d, sig []byte) {
 		var digest [32]byte
 		copy(digest[:], d)
 		p := key.Public{Alg: key.Alg(alg), Bytes: pub}
-		if p.Verify(digest, sig) != nil {
+		if p.Alg == key.Passkey || p.Verify(digest, sig) != nil { // FuzzPasskeySignature has passkeys
 			return
 		}
-		if isHighS(sig) || len(sig) != key.SignatureSize {
+		on := map[key.Alg]curve{key.Secp256k1: k1, key.P256: r1}[p.Alg]
+		if len(sig) != key.SignatureSize || on.isHighS(sig) {
 			t.Fatal("accepted a second form")
 		}
 	})

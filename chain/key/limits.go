@@ -4,7 +4,7 @@ package key
 // record, its signature and its text are too.
 const (
 	// MaxSignature is the longest signature of any algorithm: an assertion with
-	// both parts at their caps takes 979 bytes.
+	// both parts at their caps takes 972 bytes.
 	MaxSignature = 1024
 	// MaxOrigins is how many pages one passkey may be used on.
 	MaxOrigins = 4

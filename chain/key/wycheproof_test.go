@@ -1,6 +1,7 @@
 package key_test
 
 import (
+	"crypto/elliptic"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -36,8 +37,20 @@ type wycheproofCase struct {
 	Result  string `json:"result"`
 }
 
+// curve is what the two curves' files differ in.
+type curve struct {
+	name string
+	alg  key.Alg
+	n    *big.Int
+}
+
+var (
+	k1 = curve{"secp256k1", key.Secp256k1, order}
+	r1 = curve{"secp256r1", key.P256, elliptic.P256().Params().N}
+)
+
 // eachWycheproof calls check for every case of a file and asserts the counts.
-func eachWycheproof(t *testing.T, name string, count int, check func(*testing.T, key.Public, [32]byte, []byte, wycheproofCase)) {
+func eachWycheproof(t *testing.T, on curve, name string, count int, check func(*testing.T, key.Public, [32]byte, []byte, wycheproofCase)) {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(wycheproofDir, name))
 	if errors.Is(err, os.ErrNotExist) {
@@ -52,10 +65,10 @@ func eachWycheproof(t *testing.T, name string, count int, check func(*testing.T,
 	}
 	seen := 0
 	for _, g := range f.TestGroups {
-		if g.PublicKey.Curve != "secp256k1" || g.Sha != "SHA-256" {
+		if g.PublicKey.Curve != on.name || g.Sha != "SHA-256" {
 			t.Fatalf("group of curve %s with %s", g.PublicKey.Curve, g.Sha)
 		}
-		pub := compress(t, unhex(t, g.PublicKey.Uncompressed))
+		pub := compress(t, on.alg, unhex(t, g.PublicKey.Uncompressed))
 		for _, c := range g.Tests {
 			seen++
 			if c.Result != "valid" && c.Result != "invalid" {
@@ -71,7 +84,7 @@ func eachWycheproof(t *testing.T, name string, count int, check func(*testing.T,
 
 func TestVerify_WycheproofBitcoin(t *testing.T) {
 	valid := 0
-	eachWycheproof(t, "ecdsa_secp256k1_sha256_bitcoin.json", 463,
+	eachWycheproof(t, k1, "ecdsa_secp256k1_sha256_bitcoin.json", 463,
 		func(t *testing.T, pub key.Public, digest [32]byte, sig []byte, c wycheproofCase) {
 			raw, ok := parseDER(sig)
 			accepted := ok && pub.Verify(digest, raw) == nil
@@ -88,48 +101,83 @@ func TestVerify_WycheproofBitcoin(t *testing.T) {
 }
 
 func TestVerify_WycheproofP1363(t *testing.T) {
-	var valid, highS int
-	eachWycheproof(t, "ecdsa_secp256k1_sha256_p1363.json", 252,
+	if low, high := wycheproofP1363(t, k1, "ecdsa_secp256k1_sha256_p1363.json", 252); low+high != 167 || low == 0 || high == 0 {
+		t.Errorf("%d low and %d high valid cases, want 167 in all", low, high)
+	}
+}
+
+func TestVerify_WycheproofP256P1363(t *testing.T) {
+	if low, high := wycheproofP1363(t, r1, "ecdsa_secp256r1_sha256_p1363.json", 262); low != 103 || high != 70 {
+		t.Errorf("%d low and %d high valid cases, want 103 and 70", low, high)
+	}
+}
+
+// TestVerify_WycheproofP256 takes the DER file through a strict parser. Unlike
+// the bitcoin file it knows no low-S rule, so that high ones are valid in it.
+func TestVerify_WycheproofP256(t *testing.T) {
+	var low, high, noForm int
+	eachWycheproof(t, r1, "ecdsa_secp256r1_sha256.json", 484,
 		func(t *testing.T, pub key.Public, digest [32]byte, sig []byte, c wycheproofCase) {
-			err := pub.Verify(digest, sig)
-			switch {
-			case c.Result == "invalid":
-				if err == nil {
-					t.Errorf("case %d (%s): accepted", c.TcID, c.Comment)
+			raw, ok := parseDER(sig)
+			if !ok {
+				noForm++
+				if c.Result == "valid" {
+					t.Errorf("case %d (%s): valid in the file, but not in DER", c.TcID, c.Comment)
 				}
-			case isHighS(sig): // valid in the file, refused by our rule of one form
-				highS++
-				if !errors.Is(err, key.HighS) {
-					t.Errorf("case %d (%s): got %v, want high_s", c.TcID, c.Comment, err)
-				}
-				if err := pub.Verify(digest, negateS(sig)); err != nil {
-					t.Errorf("case %d (%s): its low form: %v", c.TcID, c.Comment, err)
-				}
-			default:
-				valid++
-				if err != nil {
-					t.Errorf("case %d (%s): %v", c.TcID, c.Comment, err)
-				}
-				if err := pub.Verify(digest, negateS(sig)); !errors.Is(err, key.HighS) {
-					t.Errorf("case %d (%s): its high form: got %v, want high_s", c.TcID, c.Comment, err)
-				}
+				return
 			}
+			countValid(t, r1, pub, digest, raw, c, &low, &high)
 		})
-	if valid+highS != 167 || valid == 0 || highS == 0 {
-		t.Errorf("%d low and %d high valid cases, want 167 in all", valid, highS)
+	if low != 103 || high != 71 || noForm == 0 {
+		t.Errorf("%d low and %d high valid cases, want 103 and 71; %d without a form", low, high, noForm)
+	}
+}
+
+func wycheproofP1363(t *testing.T, on curve, name string, count int) (low, high int) {
+	eachWycheproof(t, on, name, count,
+		func(t *testing.T, pub key.Public, digest [32]byte, sig []byte, c wycheproofCase) {
+			countValid(t, on, pub, digest, sig, c, &low, &high)
+		})
+	return low, high
+}
+
+// countValid checks one case. What is valid in the file with a high s is
+// refused by our rule of one form, and its low form accepted; and the other way
+// round.
+func countValid(t *testing.T, on curve, pub key.Public, digest [32]byte, sig []byte, c wycheproofCase, low, high *int) {
+	t.Helper()
+	err := pub.Verify(digest, sig)
+	if c.Result == "invalid" {
+		if err == nil {
+			t.Errorf("case %d (%s): accepted", c.TcID, c.Comment)
+		}
+		return
+	}
+	other := pub.Verify(digest, on.negateS(sig))
+	if on.isHighS(sig) {
+		*high++
+		err, other = other, err
+	} else {
+		*low++
+	}
+	if err != nil {
+		t.Errorf("case %d (%s): its low form: %v", c.TcID, c.Comment, err)
+	}
+	if !errors.Is(other, key.HighS) {
+		t.Errorf("case %d (%s): its high form: got %v, want high_s", c.TcID, c.Comment, other)
 	}
 }
 
 // order is n of SEC 2 section 2.4.1.
 var order, _ = new(big.Int).SetString("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", 16)
 
-func isHighS(sig []byte) bool {
-	return new(big.Int).SetBytes(sig[32:]).Cmp(new(big.Int).Rsh(order, 1)) > 0
+func (c curve) isHighS(sig []byte) bool {
+	return new(big.Int).SetBytes(sig[32:]).Cmp(new(big.Int).Rsh(c.n, 1)) > 0
 }
 
-func negateS(sig []byte) []byte {
+func (c curve) negateS(sig []byte) []byte {
 	out := append([]byte{}, sig...)
-	new(big.Int).Sub(order, new(big.Int).SetBytes(sig[32:])).FillBytes(out[32:])
+	new(big.Int).Sub(c.n, new(big.Int).SetBytes(sig[32:])).FillBytes(out[32:])
 	return out
 }
 
@@ -167,19 +215,19 @@ func parseInteger(b []byte) (n, rest []byte, ok bool) {
 	return append(make([]byte, 32-len(v), 64), v...), rest, true
 }
 
-func compress(t *testing.T, point []byte) key.Public {
+func compress(t *testing.T, alg key.Alg, point []byte) key.Public {
 	t.Helper()
 	if len(point) != 65 || point[0] != 4 {
 		t.Fatalf("not an uncompressed point: %x", point)
 	}
-	p := key.Public{Alg: key.Secp256k1, Bytes: append([]byte{2 + point[64]&1}, point[1:33]...)}
+	p := key.Public{Alg: alg, Bytes: append([]byte{2 + point[64]&1}, point[1:33]...)}
 	if err := p.Validate(); err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-func unhex(t *testing.T, s string) []byte {
+func unhex(t testing.TB, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(s)
 	if err != nil {
