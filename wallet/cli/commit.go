@@ -29,14 +29,23 @@ const attempts = 3
 // commit drafts a transaction, shows it, asks if rights are given, submits it
 // and waits until its effect is proven.
 func (s *session) commit(ctx context.Context, what string, build func(draft.Ledger) (*tx.Tx, error)) (committed, error) {
-	return s.commitShown(ctx, what, build, false)
+	return s.commitShown(ctx, what, build, manner{question: signAndSend})
 }
 
-// commitShown is commit; shown says that the person has seen and approved the
-// transaction already.
-func (s *session) commitShown(ctx context.Context, what string, build func(draft.Ledger) (*tx.Tx, error), shown bool) (committed, error) {
+// signAndSend is what is asked before rights are given.
+const signAndSend = "Sign and send?"
+
+// manner is how a commit goes about it.
+type manner struct {
+	question string // to ask; empty: the person has seen and approved the transaction already
+	sending  func() // if set, called before anything is sent
+}
+
+// commitShown is commit in another manner.
+func (s *session) commitShown(ctx context.Context, what string, build func(draft.Ledger) (*tx.Tx, error), how manner) (committed, error) {
 	for n := 1; ; n++ {
-		c, err := s.commitOnce(ctx, what, build, n == 1 && !shown)
+		c, err := s.commitOnce(ctx, what, build, how)
+		how.question = ""
 		again := errors.Is(err, state.BadSequence)
 		if k, ok := ledgerKind(err); ok {
 			again = k == state.BadSequence
@@ -47,10 +56,10 @@ func (s *session) commitShown(ctx context.Context, what string, build func(draft
 	}
 }
 
-func (s *session) commitOnce(ctx context.Context, what string, build func(draft.Ledger) (*tx.Tx, error), show bool) (committed, error) {
+func (s *session) commitOnce(ctx context.Context, what string, build func(draft.Ledger) (*tx.Tx, error), how manner) (committed, error) {
 	bounded, cancel := s.app.bound(ctx)
 	defer cancel()
-	l, _, err := s.ledger(bounded)
+	l, v, err := s.ledger(bounded)
 	if err != nil {
 		return committed{}, err
 	}
@@ -61,11 +70,14 @@ func (s *session) commitOnce(ctx context.Context, what string, build func(draft.
 	if err := l.Rehearse(t); err != nil {
 		return committed{}, doing(what, err)
 	}
-	if show {
+	if how.question != "" {
 		// Reading takes the time that it takes.
-		if err := s.showAndAsk(ctx, t); err != nil {
+		if err := s.showAndAsk(ctx, v, t, how.question); err != nil {
 			return committed{}, err
 		}
+	}
+	if how.sending != nil {
+		how.sending()
 	}
 	return s.submit(ctx, what, t)
 }
@@ -116,33 +128,45 @@ func tookEffect(v state.View, t *tx.Tx) error {
 }
 
 // showAndAsk says in words what is signed; nothing that has no words goes out.
-func (s *session) showAndAsk(ctx context.Context, t *tx.Tx) error {
-	sum, err := s.app.show(t, s.deviceName)
-	if err != nil {
+// A change of keys is told as what it changes in the state of v.
+func (s *session) showAndAsk(ctx context.Context, v state.View, t *tx.Tx, question string) error {
+	var before []tx.AccountKey
+	if t.Body.Kind == tx.KindRotateKeys {
+		a, err := state.GetAccount(v, t.Body.Account)
+		if err != nil {
+			return err
+		}
+		before = a.KeySet.Keys
+	}
+	sum, err := explain.Change(t, before, s.deviceName)
+	if err == nil {
+		err = s.app.tell(sum)
+	}
+	if err != nil || !sum.GivesRights {
 		return err
 	}
-	if !sum.GivesRights {
-		return nil
-	}
-	return s.app.confirm(ctx, "Sign and send?")
+	return s.app.confirm(ctx, question)
 }
 
+// show says in words what a transaction does.
 func (a *App) show(t *tx.Tx, names explain.Names) (explain.Summary, error) {
 	sum, err := explain.Tx(t, names)
 	if err != nil {
 		return sum, err
 	}
-	if !a.opts.quiet {
-		fmt.Fprintf(a.cfg.Err, "%s\n", sum.Title)
-		w := tabwriter.NewWriter(a.cfg.Err, 0, 0, 2, ' ', 0)
-		for _, l := range sum.Lines {
-			fmt.Fprintf(w, "  %s\t%s\n", l.Label, clean(l.Text))
-		}
-		if err := w.Flush(); err != nil {
-			return sum, err
-		}
+	return sum, a.tell(sum)
+}
+
+func (a *App) tell(sum explain.Summary) error {
+	if a.opts.quiet {
+		return nil
 	}
-	return sum, nil
+	fmt.Fprintf(a.cfg.Err, "%s\n", sum.Title)
+	w := tabwriter.NewWriter(a.cfg.Err, 0, 0, 2, ' ', 0)
+	for _, l := range sum.Lines {
+		fmt.Fprintf(w, "  %s\t%s\n", l.Label, clean(l.Text))
+	}
+	return w.Flush()
 }
 
 // txResult is the JSON of a committed transaction.

@@ -20,6 +20,7 @@ import (
 	"github.com/hybridos-net/hybridos/wallet/draft"
 	"github.com/hybridos-net/hybridos/wallet/home"
 	"github.com/hybridos-net/hybridos/wallet/keystore"
+	"github.com/hybridos-net/hybridos/wallet/phone"
 	"github.com/hybridos-net/hybridos/wallet/ticket"
 )
 
@@ -39,20 +40,22 @@ const (
 // Kinds of the command line's own failures; the others come from the packages
 // below.
 const (
-	kindDiskFull    = "disk_full"
-	kindHungUp      = "hung_up" // a connection that the other side has ended
-	kindUsage       = "usage"
-	kindNoLedger    = "no_ledger"
-	kindPassphrase  = "no_passphrase"
-	kindInsecure    = "insecure_passphrase_file"
-	kindNotAsked    = "not_confirmed"
-	kindDeclined    = "declined"
-	kindRefused     = "refused_by_device"
-	kindUnknown     = "outcome_unknown"
-	kindNoFile      = "no_file"
-	kindInterrupted = "interrupted"
-	kindTimeout     = "timeout"
-	kindFailure     = "failure"
+	kindDiskFull     = "disk_full"
+	kindHungUp       = "hung_up" // a connection that the other side has ended
+	kindUsage        = "usage"
+	kindNoLedger     = "no_ledger"
+	kindPassphrase   = "no_passphrase"
+	kindInsecure     = "insecure_passphrase_file"
+	kindNotAsked     = "not_confirmed"
+	kindDeclined     = "declined"
+	kindRefused      = "refused_by_device"
+	kindUnknown      = "outcome_unknown"
+	kindNoFile       = "no_file"
+	kindInterrupted  = "interrupted"
+	kindNoPhonePage  = "no_phone_page"
+	kindPhoneNotTold = "phone_not_told"
+	kindTimeout      = "timeout"
+	kindFailure      = "failure"
 )
 
 // failure is an error with what people and scripts need to know about it.
@@ -146,7 +149,21 @@ var verdicts = []struct {
 	{ticket.OtherLedger, exitFailure, "use the folder that belongs to that ledger (--home)"},
 	{ticket.NotForUs, exitDenied, "hos key show prints the key that it must be made for"},
 	{draft.ErrNotForUs, exitDenied, "hos key show prints the key that it must be made for"},
+	{draft.ErrKeyOfAccount, exitFailure, "hos key list; nothing is to be done"},
 	{draft.ErrMoreSigners, exitDenied, "this version signs for accounts with a threshold of one"},
+
+	{phone.BadOrigin, exitUsage, "a name over https, such as https://home.example; on this machine http://localhost:PORT, as hosd status shows it"},
+	{phone.BadLink, exitUsage, "copy the whole link"},
+	{phone.BadMessage, exitInvalid, "nothing was sent to the ledger; the page is of another version than this wallet: update both, and begin anew"},
+	{phone.NotSealed, exitInvalid, "nothing was sent to the ledger; somebody without the link has used the box: begin anew"},
+	{phone.WrongKey, exitInvalid, "nothing was sent to the ledger; open a new link, on that very page"},
+	{phone.Unreachable, exitUnreachable, "check that hosd runs with a phone_listen, and that --url is its address as the phone sees it"},
+	{phone.NotANode, exitUnreachable, "check --url: it must lead to a hosd with a phone_listen"},
+	{phone.SlotTaken, exitInvalid, "nothing was sent to the ledger; somebody else may have seen the link: begin anew"},
+	{phone.TooManyBoxes, exitUnreachable, "wait 15 minutes, or use another node's page with --url"},
+	{phone.RateLimited, exitUnreachable, "wait a minute and do it again"},
+	{phone.Refused, exitUnreachable, "the operator of the node sets which names it answers to (phone_hosts)"},
+	{phone.Expired, exitFailure, "nothing was sent to the ledger; begin anew, and open the link sooner or say a longer --wait"},
 
 	{pairing.BadCode, exitUsage, "copy the whole code again, or use --code-file"},
 	{pairing.WrongChain, exitFailure, "use the genesis document of the device's ledger (hos init in another --home)"},
@@ -186,6 +203,7 @@ var verdicts = []struct {
 	{state.GrantRevoked, exitFailure, "it has ended already; hos grant list"},
 	{state.NotIssuer, exitDenied, "only who gave a grant can end it"},
 
+	{tx.InvokeOnly, exitUsage, "keys of phones and browsers may command devices and nothing else (--rights invoke)"},
 	{tx.Malformed, exitUsage, "an account keeps at least one admin key; times and names must make sense"},
 
 	{sdk.NoNode, exitUnreachable, "check the network and --node; hos status shows who is asked"},
@@ -242,6 +260,8 @@ func kindOf(err error) string {
 		return string(ticket.NotForUs)
 	case errors.Is(err, draft.ErrMoreSigners):
 		return "more_signers"
+	case errors.Is(err, draft.ErrKeyOfAccount):
+		return "key_exists"
 	default:
 		return strings.ReplaceAll(err.Error(), " ", "_")
 	}

@@ -31,19 +31,35 @@ type grantOptions struct {
 	duration         time.Duration
 	out              string
 	force            bool
+	toPhone          bool
+	phone            phoneOptions
 }
 
 func (a *App) grantAdd() *cobra.Command {
 	var o grantOptions
 	c := &cobra.Command{
-		Use: "add", Short: "Let a key call methods of a device", Args: cobra.NoArgs,
-		Long: "Gives the holder of a public key (hos key show) the right to call methods of a\ndevice for a time, and prints an invitation line for them: hos grant accept LINE.",
+		Use: "add [DEVICE [METHOD...]]", Short: "Let a key call methods of a device",
+		Long: `Gives the holder of a public key (hos key show) the right to call methods of a
+device for a time, and prints an invitation line for them: hos grant accept LINE.
+With --phone it prints a link instead, which a guest opens on a phone: the phone
+makes a passkey, and that gets the grant.`,
 		Example: `  hos grant add --device front-door --to hospub1… --method lock.open --for 24h
-  hos grant add --to hospub1… --method lock.open,lock.state --until 2030-01-31T18:00:00Z`,
-		RunE: func(c *cobra.Command, _ []string) error {
+  hos grant add --to hospub1… --method lock.open,lock.state --until 2030-01-31T18:00:00Z
+  hos grant add front-door lock.open --for 24h --phone`,
+		ValidArgsFunction: a.completeDevices,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := o.take(args); err != nil {
+				return err
+			}
 			g, err := a.parseGrant(o)
 			if err != nil {
 				return err
+			}
+			if o.toPhone {
+				if err := errors.Join(o.phone.validate(), a.canAsk()); err != nil {
+					return err
+				}
+				return a.withSession(func(s *session) error { return s.addGrantToPhone(c.Context(), o, g) })
 			}
 			return a.withSession(func(s *session) error { return s.addGrant(c.Context(), o, g) })
 		},
@@ -58,7 +74,23 @@ func (a *App) grantAdd() *cobra.Command {
 	f.StringVar(&o.from, "from", "", "from when (RFC 3339; default: now)")
 	f.StringVarP(&o.out, "out", "o", "", "file to write the invitation to (default: standard output)")
 	f.BoolVar(&o.force, "force", false, "replace the file")
+	f.BoolVar(&o.toPhone, "phone", false, "make a link for the guest's phone, instead of --to")
+	o.phone.flags(c)
 	return c
+}
+
+// take reads device and methods from the arguments.
+func (o *grantOptions) take(args []string) error {
+	if len(args) > 0 {
+		if o.device != "" {
+			return usagef("the device stands twice: %.40q and --device", args[0])
+		}
+		o.device, o.methods = args[0], append(o.methods, args[1:]...)
+	}
+	if !o.toPhone && (o.phone.url != "" || o.phone.label != "") {
+		return usagef("--url and --label are for --phone")
+	}
+	return nil
 }
 
 // skew lets a grant begin a little early, since the device's clock may be
@@ -69,11 +101,16 @@ const skew = 30 * time.Second
 func (a *App) parseGrant(o grantOptions) (draft.Grant, error) {
 	var g draft.Grant
 	var err error
-	if o.to == "" {
-		return g, usagef("--to is missing: the guest's public key (hos key show)")
-	}
-	if g.Grantee, err = key.ParsePublic(o.to); err != nil {
-		return g, usagef("--to: %v", err)
+	switch {
+	case o.toPhone && (o.to != "" || o.out != ""):
+		return g, usagef("--phone makes the key and brings the grant to the phone: no --to, no --out")
+	case o.toPhone:
+	case o.to == "":
+		return g, usagef("--to is missing: the guest's public key (hos key show), or --phone")
+	default:
+		if g.Grantee, err = key.ParsePublic(o.to); err != nil {
+			return g, usagef("--to: %v", err)
+		}
 	}
 	if len(o.methods) == 0 {
 		return g, usagef("--method is missing, for instance --method lock.open")
@@ -136,7 +173,7 @@ type grantResult struct {
 	NotBefore  uint64       `json:"not_before"`
 	NotAfter   uint64       `json:"not_after"`
 	Height     int64        `json:"height"`
-	Invitation string       `json:"invitation"`
+	Invitation string       `json:"invitation"` // empty: a phone has the grant
 }
 
 func (s *session) addGrant(ctx context.Context, o grantOptions, g draft.Grant) error {
@@ -149,29 +186,39 @@ func (s *session) addGrant(ctx context.Context, o grantOptions, g draft.Grant) e
 	if err != nil {
 		return err
 	}
-	p := c.tx.Payload.(*tx.CreateGrant)
-	if err := s.home.PutGrant(ctx, home.Grant{ID: c.id, Device: d.ID, Grantee: g.Grantee, Name: o.name,
-		Methods: methodTexts(p), NotBefore: p.NotBefore, NotAfter: p.NotAfter}); err != nil {
-		return doing("remember the grant "+c.id.String(), err)
+	if err := s.keepGrant(ctx, c, d, o.name); err != nil {
+		return err
 	}
 	invite, err := ticket.NewInvite(s.doc, c.tx, d.Key, d.Addrs, s.nodes)
 	if err != nil {
 		return doing("write the invitation", err)
 	}
-	out := grantResult{head("hos.grant"), c.id, d.ID, g.Grantee, methodTexts(p), p.NotBefore, p.NotAfter, c.height, invite.String()}
+	line := invite.String()
 	if o.out != "" {
-		if err := writeFile(o.out, []byte(out.Invitation+"\n"), o.force); err != nil {
+		if err := writeFile(o.out, []byte(line+"\n"), o.force); err != nil {
 			return err
 		}
 	}
 	s.app.say("Grant %s is in force. The guest takes it with: hos grant accept INVITATION", c.id)
-	return s.app.print(out, func(w io.Writer) {
-		if o.out == "" {
-			fmt.Fprintln(w, out.Invitation)
-		} else {
-			fmt.Fprintf(w, "invitation in\t%s\n", o.out)
-		}
-	})
+	if o.out != "" {
+		return s.printGrant(c, d, line, "invitation in\t"+o.out)
+	}
+	return s.printGrant(c, d, line, line)
+}
+
+// keepGrant remembers a grant that the ledger has taken.
+func (s *session) keepGrant(ctx context.Context, c committed, d home.Device, name string) error {
+	p := c.tx.Payload.(*tx.CreateGrant)
+	err := s.home.PutGrant(ctx, home.Grant{ID: c.id, Device: d.ID, Grantee: p.Grantee, Name: name,
+		Methods: methodTexts(p), NotBefore: p.NotBefore, NotAfter: p.NotAfter})
+	return doing("remember the grant "+c.id.String(), err)
+}
+
+// printGrant prints a grant that the ledger has taken, with a line for people.
+func (s *session) printGrant(c committed, d home.Device, invitation, line string) error {
+	p := c.tx.Payload.(*tx.CreateGrant)
+	out := grantResult{head("hos.grant"), c.id, d.ID, p.Grantee, methodTexts(p), p.NotBefore, p.NotAfter, c.height, invitation}
+	return s.app.print(out, func(w io.Writer) { fmt.Fprintln(w, line) })
 }
 
 // methodTexts lists what a grant covers, as people write it.
@@ -363,6 +410,8 @@ func (w *wallet) printGrants(out grantList) error {
 			switch {
 			case g.Received:
 				who = "you"
+			case who == "" && g.Grantee.Alg == key.Passkey:
+				who = "phone " + g.Grantee.ID().String()
 			case who == "":
 				who = g.Grantee.String()
 			}

@@ -14,7 +14,7 @@ import (
 func (a *App) keyCommand() *cobra.Command {
 	return group("key", "Make, show, back up and change your key",
 		a.keyNew(), a.keyShow(), a.keyBackup(), a.keyRestore(), a.keyPassphrase(),
-		a.keyRotate(), a.keyAdd(), a.keyAccept(), a.keyRemove())
+		a.keyList(), a.keyRotate(), a.keyAdd(), a.keyAccept(), a.keyAddPhone(), a.keyRevoke())
 }
 
 // keyInfo is the JSON about a key file.

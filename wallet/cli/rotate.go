@@ -57,7 +57,7 @@ func (s *session) rotate(ctx context.Context) error {
 	}
 	defer r.Zero()
 	build := func(l draft.Ledger) (*tx.Tx, error) { return rotation(l, r, next) }
-	c, err := s.commitShown(ctx, "rotate the key", build, true)
+	c, err := s.commitShown(ctx, "rotate the key", build, manner{})
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (s *session) prepareRotation(ctx context.Context, r *keystore.Ring) (key.Pu
 	}
 	bounded, cancel := s.app.bound(ctx)
 	defer cancel()
-	l, _, err := s.ledger(bounded)
+	l, v, err := s.ledger(bounded)
 	if err != nil {
 		return next, err
 	}
@@ -87,7 +87,7 @@ func (s *session) prepareRotation(ctx context.Context, r *keystore.Ring) (key.Pu
 	if err := l.Rehearse(t); err != nil {
 		return next, err
 	}
-	return next, s.showAndAsk(ctx, t)
+	return next, s.showAndAsk(ctx, v, t, signAndSend)
 }
 
 func rotation(l draft.Ledger, r *keystore.Ring, next key.Public) (*tx.Tx, error) {
@@ -113,6 +113,9 @@ func (a *App) keyAdd() *cobra.Command {
 			added, err := key.ParsePublic(args[0])
 			if err != nil {
 				return usagef("%v", err)
+			}
+			if added.Alg.InvokeOnly() {
+				return fail(exitUsage, kindUsage, "hos key add-phone", "the key of a phone or browser has no wallet that could accept an offer")
 			}
 			r, err := parseRights(rights)
 			if err != nil {
@@ -175,7 +178,7 @@ func (s *session) offer(ctx context.Context, what, out string, force bool, addrs
 	if err != nil {
 		return doing(what, err)
 	}
-	if err := s.showAndAsk(ctx, t); err != nil {
+	if err := s.showAndAsk(ctx, v, t, signAndSend); err != nil {
 		return err
 	}
 	raw := ticket.Offer{Chain: s.chain, Tx: t, Addrs: addrs}.Bytes()
@@ -233,16 +236,21 @@ func (s *session) acceptKey(ctx context.Context, path string) error {
 	return s.printTx(c, "this wallet's key belongs to "+o.Tx.Body.Account.String()+" now")
 }
 
-func (a *App) keyRemove() *cobra.Command {
+func (a *App) keyRevoke() *cobra.Command {
 	return &cobra.Command{
-		Use: "remove KEYID", Short: "Take a key's place in your account away", Args: cobra.ExactArgs(1),
+		Use: "revoke KEYID", Aliases: []string{"remove"}, Short: "Take a key's place in your account away", Args: cobra.ExactArgs(1),
+		Long: `Ends a key of your account, for instance that of a lost phone: from the next
+block on no device obeys it, and a device that has no news from the ledger for a
+minute obeys nobody. If the key could sign for the account, the grants that it
+signed end too; a phone's key never could. hos key list shows the ids. The
+grants of a guest's phone end with hos grant revoke.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			id, err := key.ParseKeyID(args[0])
 			if err != nil {
 				return usagef("%v", err)
 			}
 			return a.withSession(func(s *session) error {
-				return s.simple(c.Context(), "remove the key", "key "+id.String()+" removed", func(l draft.Ledger, p draft.Party) (*tx.Tx, error) {
+				return s.simple(c.Context(), "end the key", "key "+id.String()+" has ended: no device obeys it any more", func(l draft.Ledger, p draft.Party) (*tx.Tx, error) {
 					return l.RemoveKey(p, id)
 				})
 			})

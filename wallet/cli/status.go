@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/wallet/keystore"
 )
 
@@ -24,6 +25,7 @@ type statusInfo struct {
 	Height  int64          `json:"height"` // of the newest verified header; 0: none
 	Time    *time.Time     `json:"time"`
 	Devices int            `json:"devices"`
+	Phones  int            `json:"phones"` // phone keys in the account, as the ledger has it
 	Online  bool           `json:"online"`
 }
 
@@ -79,7 +81,19 @@ func (w *wallet) netStatus(ctx context.Context, out *statusInfo) error {
 	}
 	h := v.Head()
 	out.Online, out.Height, out.Time = true, h.Height, &h.Time
-	return nil
+	if out.Account == nil {
+		return nil
+	}
+	account, err := state.GetAccount(v, *out.Account)
+	if errors.Is(err, state.NoAccount) {
+		return nil
+	}
+	for _, k := range account.KeySet.Keys {
+		if k.Key.Alg.InvokeOnly() {
+			out.Phones++
+		}
+	}
+	return doing("read the account", err)
 }
 
 func (i statusInfo) people(w io.Writer) {
@@ -96,6 +110,7 @@ func (i statusInfo) people(w io.Writer) {
 		fmt.Fprintf(w, "node\t%s\n", clean(n))
 	}
 	if i.Online {
+		fmt.Fprintf(w, "phones\t%d\n", i.Phones)
 		fmt.Fprintf(w, "verified\tblock %d, %s\n", i.Height, i.Time.UTC().Format(time.RFC3339))
 	}
 }

@@ -50,14 +50,14 @@ func (l Ledger) CreateGrant(p Party, g Grant) (*tx.Tx, error) {
 	}
 	return l.build(p, a.Sequence, Life, tx.RoleAccount, &tx.CreateGrant{
 		Grantee:   g.Grantee,
-		Targets:   targets(g, d.Epoch),
+		Targets:   Targets(g, d.Epoch),
 		NotBefore: seconds(g.From),
 		NotAfter:  seconds(g.To),
 	})
 }
 
-// targets makes one target for each endpoint, in order.
-func targets(g Grant, epoch uint64) []tx.Target {
+// Targets makes one target for each endpoint of the grant, in order.
+func Targets(g Grant, epoch uint64) []tx.Target {
 	methods := slices.Clone(g.Methods)
 	slices.SortFunc(methods, func(a, b Method) int {
 		return cmp.Or(strings.Compare(a.Endpoint, b.Endpoint), strings.Compare(a.Name, b.Name))

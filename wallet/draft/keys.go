@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -51,6 +52,33 @@ func (l Ledger) AddKey(p Party, added key.Public, rights tx.Rights) (*tx.Tx, err
 	return t, nil
 }
 
+// AddPhone drafts the owner's half of adding a phone's key, which may only
+// command the devices. The phone proves itself at once, with ProvePhone.
+func (l Ledger) AddPhone(p Party, added key.Public) (*tx.Tx, error) {
+	a, err := l.account(p)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := a.KeySet.Find(added.ID()); ok {
+		return nil, fmt.Errorf("%s: %w", added.ID(), ErrKeyOfAccount)
+	}
+	return l.rotation(p, a, append(slices.Clone(a.KeySet.Keys), tx.AccountKey{Key: added, Rights: tx.RightInvoke}))
+}
+
+// ProvePhone adds a phone's proof to the transaction that adds its key, if it
+// is one.
+func (l Ledger) ProvePhone(t *tx.Tx, added key.Public, proof key.Signature) error {
+	if err := added.Verify(t.Digest(l.Chain), proof); err != nil {
+		return err
+	}
+	t.AddSig(tx.Sig{Role: tx.RoleNewKey, Key: added.ID(), Bytes: proof})
+	return nil
+}
+
+// CanSign reports whether the party's key alone may sign for its account, and
+// gives the account.
+func (l Ledger) CanSign(p Party) (state.Account, error) { return l.account(p) }
+
 // AcceptKey adds the proof of a key that is being added.
 func (l Ledger) AcceptKey(k *key.Private, t *tx.Tx) error {
 	offer, ok := t.Payload.(*tx.RotateKeys)
@@ -83,6 +111,9 @@ func (l Ledger) rotation(p Party, a state.Account, keys []tx.AccountKey) (*tx.Tx
 		Version: a.KeySet.Version + 1, Keys: keys, Threshold: a.KeySet.Threshold,
 	})
 }
+
+// ErrKeyOfAccount means that a key has its place in the account already.
+var ErrKeyOfAccount = errors.New("a key of the account already")
 
 // ErrNoKeyOfAccount means that a key is not among the account's.
 var ErrNoKeyOfAccount = fmt.Errorf("not a key of the account: %w", state.WrongSigner)

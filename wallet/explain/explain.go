@@ -4,6 +4,9 @@
 // It judges nothing and shows nothing that is not in the signed bytes: it
 // decodes them again rather than trust what the builder meant. Callers use Tx.
 //
+// For a change of keys, Change also tells what is new about it, from the key set
+// that the caller has proven.
+//
 // What must never change: a transaction that cannot be said in words is
 // refused, never signed in the dark.
 package explain
@@ -39,10 +42,14 @@ type Summary struct {
 }
 
 // Tx puts the signed bytes of t into words.
-func Tx(t *tx.Tx, names Names) (Summary, error) {
+func Tx(t *tx.Tx, names Names) (Summary, error) { return Change(t, nil, names) }
+
+// Change is Tx; a change of keys is told as what it adds, removes and keeps of
+// the account's keys before it, if these are not nil.
+func Change(t *tx.Tx, before []tx.AccountKey, names Names) (Summary, error) {
 	// A transaction without its last signature has no envelope that Decode
 	// takes, so the body's payload is read again here.
-	s, err := payload(t.Body, names)
+	s, err := payload(t.Body, before, names)
 	if err != nil {
 		return s, err
 	}
@@ -52,7 +59,7 @@ func Tx(t *tx.Tx, names Names) (Summary, error) {
 	return s, nil
 }
 
-func payload(b tx.Body, names Names) (Summary, error) {
+func payload(b tx.Body, before []tx.AccountKey, names Names) (Summary, error) {
 	switch b.Kind {
 	case tx.KindRegisterDevice:
 		return words(b, func(p *tx.RegisterDevice) Summary { return registerDevice(p) })
@@ -61,7 +68,7 @@ func payload(b tx.Body, names Names) (Summary, error) {
 	case tx.KindTransfer:
 		return words(b, func(p *tx.Transfer) Summary { return transfer(p, names) })
 	case tx.KindRotateKeys:
-		return words(b, func(p *tx.RotateKeys) Summary { return rotateKeys(p) })
+		return words(b, func(p *tx.RotateKeys) Summary { return rotateKeys(p, before) })
 	case tx.KindCreateGrant:
 		return words(b, func(p *tx.CreateGrant) Summary { return createGrant(p, names) })
 	case tx.KindRevokeGrant:
@@ -112,35 +119,9 @@ func transfer(p *tx.Transfer, names Names) Summary {
 	return s
 }
 
-func rotateKeys(p *tx.RotateKeys) Summary {
-	s := Summary{Title: "Replace the keys of the account", GivesRights: true}
-	for _, k := range p.Keys {
-		s.Lines = append(s.Lines, Line{"key", fmt.Sprintf("%s may %s", k.Key, rights(k.Rights))})
-	}
-	s.Lines = append(s.Lines,
-		Line{"all others", "lose every right, and the grants that they signed end"},
-		Line{"needed", fmt.Sprintf("%d signature(s) per transaction", p.Threshold)},
-		Line{"version", fmt.Sprintf("%d", p.Version)})
-	return s
-}
-
-func rights(r tx.Rights) string {
-	var out []string
-	if r&tx.RightAdmin != 0 {
-		out = append(out, "sign for the account (give, transfer, rotate)")
-	}
-	if r&tx.RightInvoke != 0 {
-		out = append(out, "command the devices")
-	}
-	if rest := r &^ (tx.RightAdmin | tx.RightInvoke); rest != 0 {
-		out = append(out, fmt.Sprintf("use unknown rights %#x", uint8(rest)))
-	}
-	return strings.Join(out, " and ")
-}
-
 func createGrant(p *tx.CreateGrant, names Names) Summary {
 	s := Summary{Title: "Let somebody else use a device", GivesRights: true, Lines: []Line{
-		{"who", p.Grantee.String()},
+		{"who", holder(p.Grantee)},
 	}}
 	for _, t := range p.Targets {
 		methods := make([]string, len(t.Methods))

@@ -10,13 +10,18 @@ import (
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/chain/store/durable"
+	"github.com/hybridos-net/hybridos/wallet/phone"
 )
 
 // Config is the ledger that the wallet follows and whom it asks about it.
+//
+// Evolution: a field that is added is optional, so that a file without it still
+// reads.
 type Config struct {
 	ChainID string   `json:"chain_id"`
-	Chain   string   `json:"chain"` // hex of the chain digest: pins the genesis document
-	Nodes   []string `json:"nodes"` // multiaddresses that end in /p2p/<peer id>
+	Chain   string   `json:"chain"`           // hex of the chain digest: pins the genesis document
+	Nodes   []string `json:"nodes"`           // multiaddresses that end in /p2p/<peer id>
+	Phone   string   `json:"phone,omitempty"` // origin of the page that phones open; empty: none
 }
 
 // Config reads the configuration; ChainID is empty before Pin.
@@ -69,6 +74,14 @@ func (h *Home) Pin(ctx context.Context, doc *genesis.Doc, nodes []string) error 
 		if len(c.Nodes) > MaxNodes {
 			return refuse(Full, "%d nodes, at most %d", len(c.Nodes), MaxNodes)
 		}
+		return nil
+	})
+}
+
+// SetPhone remembers the page that phones open, in place of another one.
+func (h *Home) SetPhone(ctx context.Context, o phone.Origin) error {
+	return update(ctx, h, configFile, func(c *Config) error {
+		c.Phone = o.String()
 		return nil
 	})
 }

@@ -32,6 +32,7 @@ const (
 	deviceFile  = "devices.json"
 	grantFile   = "grants.json"
 	inviteFile  = "invites.json"
+	phoneFile   = "phones.json"
 	laneFile    = "lane.json"
 	headFile    = "head"
 )

@@ -8,6 +8,8 @@ const (
 	MaxDevices = 1024
 	// MaxGrants is how many grants, given and received each, it remembers.
 	MaxGrants = 4096
+	// MaxPhones is how many phones' labels it remembers.
+	MaxPhones = 256
 	// MaxNodes is how many nodes it may ask.
 	MaxNodes = 32
 	// MaxAddrs is how many addresses one device may have.

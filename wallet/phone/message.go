@@ -2,6 +2,7 @@ package phone
 
 import (
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -22,6 +23,12 @@ type Message interface {
 	slot() Slot
 	stamp() // sets the version
 	validate() error
+}
+
+// Fits reports whether a message is in order and short enough for a box.
+func Fits(m Message) bool {
+	_, err := encode(m)
+	return err == nil
 }
 
 // encode gives the canonical bytes of a message that decode would take.
@@ -166,6 +173,22 @@ func (k *Key) validate() error {
 	}
 	if !Printable(k.Label, MaxLabel) {
 		return refuse(BadMessage, "key: label")
+	}
+	return nil
+}
+
+// Takes checks that a key is a passkey of just the page that was offered: one
+// that is bound to another page, or to further ones, is not what the owner's
+// link was for.
+func (o *Offer) Takes(p key.Public) error {
+	r, err := p.Passkey()
+	switch {
+	case err != nil:
+		return refuse(WrongKey, "it is no passkey: %v", err)
+	case r.RPID != o.RPID:
+		return refuse(WrongKey, "it is a passkey for %s, the offer is for %s", r.RPID, o.RPID)
+	case len(r.Origins) != 1 || r.Origins[0] != o.Origin:
+		return refuse(WrongKey, "it may be used on %s, the offer is for %s alone", strings.Join(r.Origins, ", "), o.Origin)
 	}
 	return nil
 }
