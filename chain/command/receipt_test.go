@@ -11,6 +11,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/key/keytest"
 	"github.com/hybridos-net/hybridos/chain/vectors"
 )
 
@@ -65,10 +66,21 @@ func TestReceipt_VerifyRefusals(t *testing.T) {
 	high.Sig = highS(high.Sig)
 	cut := command.SignReceipt(chain, receiptBody(id), dev)
 	cut.Sig = cut.Sig[:63]
-	alien := key.Public{Alg: 2, Bytes: dev.Public().Bytes}
+	alien := key.Public{Alg: 9, Bytes: dev.Public().Bytes}
 	b := receiptBody(id)
 	b.Device = alien.DeviceID()
 	odd := command.SignReceipt(chain, b, dev)
+	byPhone := func(k key.Signer) *command.Receipt { // well signed, by a key that no device has
+		b := receiptBody(id)
+		b.Device = k.Public().DeviceID()
+		e := command.ReceiptEnvelope{Body: codec.MustMarshal(b)}
+		e.Sig = k.Sign(codec.Digest(codec.LabelReceipt, chain, e.Body))
+		r, err := command.DecodeReceipt(codec.MustMarshal(e))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
 	cases := []struct {
 		name   string
 		r      *command.Receipt
@@ -84,6 +96,8 @@ func TestReceipt_VerifyRefusals(t *testing.T) {
 		{"high s", high, chain, dev.Public(), id, command.HighS},
 		{"short signature", cut, chain, dev.Public(), id, command.BadSignature},
 		{"unknown algorithm", odd, chain, alien, id, command.UnknownAlg},
+		{"by a browser's key", byPhone(keytest.P256("lock")), chain, keytest.P256("lock").Public(), id, command.UnknownAlg},
+		{"by a passkey", byPhone(keytest.Phone("lock")), chain, keytest.Phone("lock").Public(), id, command.UnknownAlg},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -12,8 +12,10 @@ import (
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/key/keytest"
 	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/chain/state/statetest"
+	"github.com/hybridos-net/hybridos/chain/tx"
 )
 
 func doc() *genesis.Doc {
@@ -175,6 +177,13 @@ func TestParse_Refusals(t *testing.T) {
 	bad.Vendors[0].Keys[0] = key.Public{Alg: 9}
 	if err := bad.Validate(); !errors.Is(err, key.UnknownAlg) {
 		t.Errorf("unknown algorithm: %v", err)
+	}
+	for _, k := range []key.Public{keytest.P256("x").Public(), keytest.Phone("x").Public()} {
+		bad = doc()
+		bad.Vendors[0].Keys = append(bad.Vendors[0].Keys, k)
+		if _, err := genesis.Parse(bad.JSON()); !errors.Is(err, tx.InvokeOnly) {
+			t.Errorf("vendor's key of algorithm %d: %v", k.Alg, err)
+		}
 	}
 	bad = doc()
 	bad.Vendors[0].Name = "\xff"

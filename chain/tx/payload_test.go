@@ -7,6 +7,7 @@ import (
 
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/key/keytest"
 	"github.com/hybridos-net/hybridos/chain/state/statetest"
 	"github.com/hybridos-net/hybridos/chain/tx"
 )
@@ -24,6 +25,8 @@ func spoil[P tx.Payload](name string, want error, f func(P)) negative {
 
 var (
 	badAlg   = key.Public{Alg: 9, Bytes: make([]byte, 33)}
+	browser  = keytest.P256("browser").Public()
+	passkey  = keytest.Phone("phone").Public()
 	badPoint = key.Public{Alg: key.Secp256k1, Bytes: make([]byte, 33)}
 )
 
@@ -33,6 +36,8 @@ var negatives = map[tx.Kind][]negative{
 		spoil("no key", key.UnknownAlg, func(p *tx.RegisterDevice) { p.Key = key.Public{} }),
 		spoil("unknown algorithm", key.UnknownAlg, func(p *tx.RegisterDevice) { p.Key = badAlg }),
 		spoil("not a point", key.BadKey, func(p *tx.RegisterDevice) { p.Key = badPoint }),
+		spoil("a browser's key", tx.InvokeOnly, func(p *tx.RegisterDevice) { p.Key = browser }),
+		spoil("a passkey", tx.InvokeOnly, func(p *tx.RegisterDevice) { p.Key = passkey }),
 		spoil("no seal key", tx.Malformed, func(p *tx.RegisterDevice) { p.SealKey = [32]byte{} }),
 		spoil("no model", tx.Malformed, func(p *tx.RegisterDevice) { p.Model = "" }),
 		spoil("long model", tx.Malformed, func(p *tx.RegisterDevice) { p.Model = strings.Repeat("x", tx.MaxName+1) }),
@@ -45,6 +50,8 @@ var negatives = map[tx.Kind][]negative{
 		spoil("no epoch", tx.Malformed, func(p *tx.Claim) { p.Epoch = 0 }),
 		spoil("root not a point", key.BadKey, func(p *tx.Claim) { p.Root = &badPoint }),
 		spoil("root of unknown algorithm", key.UnknownAlg, func(p *tx.Claim) { p.Root = &badAlg }),
+		spoil("root is a browser's key", tx.InvokeOnly, func(p *tx.Claim) { p.Root = &browser }),
+		spoil("root is a passkey", tx.InvokeOnly, func(p *tx.Claim) { p.Root = &passkey }),
 	},
 	tx.KindTransfer: {
 		spoil("no device", tx.Malformed, func(p *tx.Transfer) { p.Device = key.DeviceID{} }),
@@ -52,6 +59,8 @@ var negatives = map[tx.Kind][]negative{
 		spoil("no new owner", tx.Malformed, func(p *tx.Transfer) { p.To = key.AccountID{} }),
 		spoil("root of another account", tx.Malformed, func(p *tx.Transfer) { p.Root = ptr(owner.Public()) }),
 		spoil("root not a point", key.BadKey, func(p *tx.Transfer) { p.Root, p.To = &badPoint, badPoint.AccountID() }),
+		spoil("root is a browser's key", tx.InvokeOnly, func(p *tx.Transfer) { p.Root, p.To = &browser, browser.AccountID() }),
+		spoil("root is a passkey", tx.InvokeOnly, func(p *tx.Transfer) { p.Root, p.To = &passkey, passkey.AccountID() }),
 	},
 	tx.KindRotateKeys: {
 		spoil("no version", tx.Malformed, func(p *tx.RotateKeys) { p.Version = 0 }),
@@ -62,6 +71,16 @@ var negatives = map[tx.Kind][]negative{
 		spoil("key twice", tx.Malformed, func(p *tx.RotateKeys) { p.Keys[1].Key = p.Keys[0].Key }),
 		spoil("key without rights", tx.Malformed, func(p *tx.RotateKeys) { p.Keys[1].Rights = 0 }),
 		spoil("unknown right", tx.Malformed, func(p *tx.RotateKeys) { p.Keys[1].Rights = 4 }),
+		spoil("passkey without rights", tx.Malformed, func(p *tx.RotateKeys) { p.Keys[1] = tx.AccountKey{Key: passkey} }),
+		spoil("passkey as admin", tx.InvokeOnly, func(p *tx.RotateKeys) { p.Keys[1] = tx.AccountKey{Key: passkey, Rights: tx.RightAdmin} }),
+		spoil("passkey with both rights", tx.InvokeOnly, func(p *tx.RotateKeys) {
+			p.Keys[1] = tx.AccountKey{Key: passkey, Rights: tx.RightAdmin | tx.RightInvoke}
+		}),
+		spoil("browser's key as admin", tx.InvokeOnly, func(p *tx.RotateKeys) { p.Keys[1] = tx.AccountKey{Key: browser, Rights: tx.RightAdmin} }),
+		spoil("browser's key as the only admin", tx.InvokeOnly, func(p *tx.RotateKeys) {
+			p.Keys = []tx.AccountKey{{Key: browser, Rights: tx.RightAdmin | tx.RightInvoke}}
+		}),
+		spoil("passkey that is none", key.BadKey, func(p *tx.RotateKeys) { p.Keys[1].Key = key.Public{Alg: key.Passkey, Bytes: passkey.Bytes[1:]} }),
 		spoil("no threshold", tx.Malformed, func(p *tx.RotateKeys) { p.Threshold = 0 }),
 		spoil("threshold out of reach", tx.Malformed, func(p *tx.RotateKeys) { p.Threshold = 2 }),
 		spoil("no admin left", tx.Malformed, func(p *tx.RotateKeys) { p.Keys[0].Rights = tx.RightInvoke }),
