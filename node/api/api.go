@@ -1,9 +1,12 @@
-// Package api is hosd's HTTP interface on loopback: health, metrics, status,
-// records with proofs, and handing in transactions.
+// Package api is hosd's HTTP interface: health, metrics, status, records with
+// proofs and handing in transactions for this machine; and for phones the page,
+// lists, commands to devices, events, and boxes for sealed messages.
 //
-// It is not for the open network: it has no accounts, answers only loopback
-// names and sends no CORS headers, so that a page in a browser cannot use it.
-// Callers use New and Server.Run; the paths stand in docs/spec/http.md.
+// It holds no key and judges no command: what it forwards is signed by others
+// and checked by others. It has no accounts, answers only under its own names
+// and sends no CORS headers, so that a page of another site cannot use it.
+// Callers use New, then Server.Run and Server.RunPhone; the paths stand in
+// docs/spec/http.md.
 //
 // What must never change: paths under /v1, names in the JSON, and the codes of
 // errors.
@@ -11,19 +14,21 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/light"
+	"github.com/hybridos-net/hybridos/node/box"
 	"github.com/hybridos-net/hybridos/p2p/fetch"
 )
 
@@ -64,18 +69,23 @@ type Status struct {
 // Config configures New. Ledger is needed.
 type Config struct {
 	Ledger  Ledger
-	Devices Devices
-	Index   Index
+	Devices Devices      // nil: no device is reached
+	Index   Index        // nil: the lists are empty
 	Phone   *Phone       // nil: phones are not served
 	Logger  *slog.Logger // nil discards
 }
 
 // Server is the HTTP interface.
 type Server struct {
-	ledger Ledger
-	log    *slog.Logger
-	http   *http.Server
-	slots  chan struct{}
+	ledger  Ledger
+	devices Devices
+	index   Index
+	boxes   *box.Boxes
+	scrape  http.Handler
+	log     *slog.Logger
+	local   *door
+	phone   *door // nil: phones are not served
+	tls     *tls.Config
 }
 
 // New makes a server; it starts nothing.
@@ -83,48 +93,86 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Ledger == nil {
 		return nil, errors.New("api: a ledger is needed")
 	}
+	if cfg.Phone != nil && cfg.Phone.Page == nil {
+		return nil, errors.New("api: phones need a page")
+	}
+	if cfg.Devices == nil {
+		cfg.Devices = noDevices{}
+	}
+	if cfg.Index == nil {
+		cfg.Index = noIndex{}
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{ledger: cfg.Ledger, log: cfg.Logger.With("part", "http"), slots: make(chan struct{}, maxAtOnce)}
 	registry := prometheus.NewRegistry()
 	if err := registry.Register(newMetrics(cfg.Ledger)); err != nil {
 		return nil, fmt.Errorf("api: metrics: %w", err)
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", s.health)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /v1/status", s.status)
-	mux.HandleFunc("GET /v1/records/{key}", s.record)
-	mux.HandleFunc("GET /v1/devices/{id}", s.device)
-	mux.HandleFunc("GET /v1/accounts/{id}", s.account)
-	mux.HandleFunc("GET /v1/grants/{id}", s.grant)
-	mux.HandleFunc("POST /v1/tx", s.submit)
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { s.fail(w, errNoPath) })
-	s.http = &http.Server{
-		Handler:           s.guard(mux),
-		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
-		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	s := &Server{
+		ledger: cfg.Ledger, devices: cfg.Devices, index: cfg.Index, boxes: box.New(),
+		scrape: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), log: cfg.Logger.With("part", "http"),
+	}
+	s.local = s.newDoor(nil)
+	if cfg.Phone != nil {
+		s.phone, s.tls = s.newDoor(cfg.Phone), cfg.Phone.TLS
 	}
 	return s, nil
 }
 
-// RunPhone serves phones on l until ctx ends, as Run does; with Phone.TLS set it
-// speaks TLS. It closes l.
-func (s *Server) RunPhone(ctx context.Context, l net.Listener) error {
-	return s.Run(ctx, l)
+// noDevices and noIndex stand in for what a server was made without.
+type (
+	noDevices struct{}
+	noIndex   struct{}
+)
+
+var (
+	_ Devices = noDevices{}
+	_ Index   = noIndex{}
+)
+
+func (noDevices) Online(key.DeviceID) bool                        { return false }
+func (noDevices) Watch(context.Context, func(key.DeviceID, bool)) {}
+func (noDevices) Forward(context.Context, key.DeviceID, []byte) ([]byte, error) {
+	return nil, ErrOffline
 }
 
-// Handler is the whole interface, for tests and embedding.
-func (s *Server) Handler() http.Handler { return s.http.Handler }
+func (noIndex) Head() Head                                         { return Head{} }
+func (noIndex) DevicesOf(key.AccountID) ([]OwnedDevice, Head)      { return nil, Head{} }
+func (noIndex) GrantsTo(key.KeyID) ([]GrantRef, Head)              { return nil, Head{} }
+func (noIndex) Watch(context.Context, func(Head, []key.AccountID)) {}
 
-// Run serves on l until ctx ends, and returns when every request is done. It
-// closes l. A server runs once.
-func (s *Server) Run(ctx context.Context, l net.Listener) error {
-	s.http.BaseContext = func(net.Listener) context.Context { return ctx }
+// Handler is the interface for this machine, for tests and embedding.
+func (s *Server) Handler() http.Handler { return s.local.http.Handler }
+
+// PhoneHandler is the interface for phones, nil if they are not served.
+func (s *Server) PhoneHandler() http.Handler {
+	if s.phone == nil {
+		return nil
+	}
+	return s.phone.http.Handler
+}
+
+// Run serves this machine on l until ctx ends, and returns when every request
+// is done. It closes l. A server runs once.
+func (s *Server) Run(ctx context.Context, l net.Listener) error { return s.local.run(ctx, l) }
+
+// RunPhone serves phones on l, as Run does; with Phone.TLS set it speaks TLS.
+func (s *Server) RunPhone(ctx context.Context, l net.Listener) error {
+	if s.phone == nil {
+		return errors.Join(errors.New("api: phones are not served"), l.Close())
+	}
+	l = bounded(l)
+	if s.tls != nil {
+		l = tls.NewListener(l, s.tls)
+	}
+	return s.phone.run(ctx, l)
+}
+
+func (d *door) run(ctx context.Context, l net.Listener) error {
+	d.http.BaseContext = func(net.Listener) context.Context { return ctx }
 	done := make(chan error, 1)
-	go func() { done <- s.http.Serve(l) }()
+	go func() { done <- d.http.Serve(l) }()
 	select {
 	case err := <-done:
 		return fmt.Errorf("http: %w", err)
@@ -132,54 +180,24 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
-	err := s.http.Shutdown(stop)
+	err := d.http.Shutdown(stop)
 	if err != nil {
-		err = errors.Join(err, s.http.Close())
+		err = errors.Join(err, d.http.Close())
 	}
 	<-done
 	return err
 }
 
-// guard refuses what a browser page on another site could send, and what is
-// over the limits, before anything is looked at.
-func (s *Server) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cache-Control", "no-store")
-		// A name that is not loopback here is DNS rebinding: a page made a name
-		// of its own resolve to this machine.
-		if !loopbackName(r.Host) {
-			s.fail(w, errHost)
-			return
-		}
-		if o := r.Header.Get("Origin"); o != "" && !sameOrigin(o, r.Host) {
-			s.fail(w, errOrigin)
-			return
-		}
-		select {
-		case s.slots <- struct{}{}:
-			defer func() { <-s.slots }()
-		default:
-			s.fail(w, errBusy)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-func loopbackName(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = strings.Trim(hostport, "[]")
+// newest is the newest block that reads and lists are of. The index follows a
+// block before the engine's status does, and who was told of a block by an
+// event must not read older records.
+func (s *Server) newest() Head {
+	st, head := s.ledger.Status(), s.index.Head()
+	if head.Height > st.Height && !head.Time.IsZero() {
+		return head
 	}
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+	return Head{Height: max(st.Height, head.Height), Time: st.Time}
 }
-
-func sameOrigin(origin, host string) bool { return origin == "http://"+host }
 
 func (s *Server) answer(w http.ResponseWriter, status int, v any) {
 	b, err := json.Marshal(v)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/hybridos-net/hybridos/chain/abci"
 	"github.com/hybridos-net/hybridos/chain/codec"
+	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/light"
 	"github.com/hybridos-net/hybridos/chain/state"
@@ -35,6 +36,8 @@ type fake struct {
 	submit  error
 	block   chan struct{} // if set, Submit waits for it
 	entered chan struct{}
+	forward error // what forwarding a command gives
+	receipt []byte
 }
 
 func (f *fake) Status() Status { return f.status }
@@ -68,11 +71,7 @@ func secret(t *testing.T, b byte) *key.Private {
 
 func newServer(t *testing.T, f *fake) http.Handler {
 	t.Helper()
-	s, err := New(Config{Ledger: f})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.Handler()
+	return newPhone(t, f, &devices{}, &lists{}).Handler()
 }
 
 func request(method, path, body string, headers ...string) *http.Request {
@@ -150,34 +149,73 @@ func TestServer_Submit(t *testing.T) {
 
 // Every code that the interface can answer with, and how to get it.
 func TestServer_Errors(t *testing.T) {
-	const cbor = "application/cbor"
+	const cbor, octets = "application/cbor", "application/octet-stream"
 	dev := secret(t, 'd').Public().DeviceID().String()
-	cases := []struct {
+	box := "/v1/boxes/" + strings.Repeat("0f", 16) + "/"
+	cmd := string(command1(t, 'd'))
+	type row struct {
 		code   string
 		status int
 		f      fake
 		r      *http.Request
-	}{
+	}
+	cases := []row{
 		{"no_path", 404, fake{}, request("GET", "/nothing", "")},
+		{"no_path", 404, fake{}, request("GET", "/", "")},
 		{"no_path", 404, fake{}, request("DELETE", "/v2/tx", "")},
+		{"no_path", 404, fake{}, request("DELETE", "/v1/tx", "")},
+		{"no_path", 404, fake{}, request("GET", "/v1/commands", "")},
 		{"bad_host", 403, fake{}, httptest.NewRequest("GET", "http://evil.example/v1/status", nil)},
 		{"bad_host", 403, fake{}, httptest.NewRequest("GET", "http://127.0.0.1.evil.example/v1/status", nil)},
 		{"bad_host", 403, fake{}, httptest.NewRequest("GET", "http://192.168.1.2:80/v1/status", nil)},
 		{"bad_origin", 403, fake{}, request("POST", "/v1/tx", "x", "Content-Type", cbor, "Origin", "https://evil.example")},
 		{"bad_origin", 403, fake{}, request("GET", "/v1/status", "", "Origin", "null")},
+		{"bad_origin", 403, fake{}, request("GET", "/v1/status", "", "Origin", "")},
+		{"bad_origin", 403, fake{}, request("GET", "/v1/events", "", "Sec-Fetch-Site", "cross-site")},
+		{"bad_origin", 403, fake{}, request("GET", "/v1/events", "", "Sec-Fetch-Site", "same-site")},
 		{"bad_type", 415, fake{}, request("POST", "/v1/tx", "x", "Content-Type", "text/plain")},
 		{"bad_type", 415, fake{}, request("POST", "/v1/tx", "x")},
+		{"bad_type", 415, fake{}, request("POST", "/v1/commands", "x", "Content-Type", octets)},
+		{"bad_type", 415, fake{}, request("POST", box+"key", "x", "Content-Type", cbor)},
 		{"too_large", 413, fake{}, request("POST", "/v1/tx", strings.Repeat("x", maxTx+1), "Content-Type", cbor)},
+		{"too_large", 413, fake{}, request("POST", "/v1/commands", strings.Repeat("x", maxCommand+1), "Content-Type", cbor)},
+		{"too_large", 413, fake{}, request("POST", box+"key", strings.Repeat("x", maxMessage+1), "Content-Type", octets)},
 		{"bad_body", 400, fake{}, request("POST", "/v1/tx", "", "Content-Type", cbor)},
+		{"bad_body", 400, fake{}, request("POST", "/v1/commands", "", "Content-Type", cbor)},
+		{"bad_body", 400, fake{}, request("POST", box+"key", "", "Content-Type", octets)},
 		{"bad_query", 400, fake{}, request("GET", "/v1/records/78?prove=yes", "")},
 		{"bad_query", 400, fake{}, request("GET", "/v1/records/78?version=-1", "")},
 		{"bad_query", 400, fake{}, request("GET", "/v1/records/78?height=1", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/records/78?prove=1;version=1", "")},
+		{"bad_query", 400, fake{}, request("GET", box+"key?wait=26", "")},
+		{"bad_query", 400, fake{}, request("GET", box+"key?wait=-1", "")},
+		{"bad_query", 400, fake{}, request("GET", box+"key?wait=1&wait=2", "")},
+		{"bad_query", 400, fake{}, request("GET", box+"key?slot=tx", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/events?account="+dev, "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/events?device=x", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/events?colour=red", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/events?device=%zz", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/events?device="+dev+strings.Repeat("&device="+dev, maxWatched), "")},
 		{"bad_id", 400, fake{}, request("GET", "/v1/records/xyz", "")},
 		{"bad_id", 400, fake{}, request("GET", "/v1/records/"+strings.Repeat("00", maxKey+1), "")},
 		{"bad_id", 400, fake{}, request("GET", "/v1/devices/hosacc1x", "")},
 		{"bad_id", 400, fake{}, request("GET", "/v1/accounts/"+dev, "")},
+		{"bad_id", 400, fake{}, request("GET", "/v1/accounts/"+dev+"/devices", "")},
+		{"bad_id", 400, fake{}, request("GET", "/v1/keys/"+dev+"/grants", "")},
 		{"bad_id", 400, fake{}, request("GET", "/v1/grants/00", "")},
+		{"bad_id", 400, fake{}, request("GET", "/v1/boxes/00/key", "")},
+		{"bad_id", 400, fake{}, request("GET", "/v1/boxes/"+strings.Repeat("0F", 16)+"/key", "")},
+		{"bad_id", 400, fake{}, request("POST", box+"other", "x", "Content-Type", octets)},
 		{"not_found", 404, fake{}, request("GET", "/v1/devices/"+dev, "")},
+		{"no_message", 404, fake{}, request("GET", box+"key", "")},
+		{"bad_command", 400, fake{}, request("POST", "/v1/commands", "x", "Content-Type", cbor)},
+		{"bad_command", 400, fake{}, request("POST", "/v1/commands", cmd+"x", "Content-Type", cbor)},
+		{"device_offline", 503, fake{forward: fmt.Errorf("dial: %w", ErrOffline)}, request("POST", "/v1/commands", cmd, "Content-Type", cbor)},
+		{"no_receipt", 504, fake{forward: fmt.Errorf("wait: %w", ErrNoReceipt)}, request("POST", "/v1/commands", cmd, "Content-Type", cbor)},
+		{"no_receipt", 504, fake{forward: errors.New("something else, at /secret/path")}, request("POST", "/v1/commands", cmd, "Content-Type", cbor)},
+		{"no_receipt", 504, fake{receipt: make([]byte, command.MaxReceipt+1)}, request("POST", "/v1/commands", cmd, "Content-Type", cbor)},
+		{"no_receipt", 504, fake{}, request("POST", "/v1/commands", cmd, "Content-Type", cbor)},
+		{"busy", 503, fake{forward: ErrDeviceBusy}, request("POST", "/v1/commands", cmd, "Content-Type", cbor)},
 		{"bad_request", 400, fake{prove: fetch.BadRequest}, request("GET", "/v1/records/78", "")},
 		{"no_version", 404, fake{prove: fmt.Errorf("%w: pruned", fetch.NotFound)}, request("GET", "/v1/records/78", "")},
 		{"unavailable", 503, fake{}, request("GET", "/healthz", "")},
@@ -188,9 +226,10 @@ func TestServer_Errors(t *testing.T) {
 		{"internal", 500, fake{prove: errors.New("disk at /secret/path")}, request("GET", "/v1/records/78", "")},
 	}
 	seen := map[string]bool{}
-	for _, c := range cases {
+	check := func(h http.Handler, c row) {
+		t.Helper()
 		seen[c.code] = true
-		status, body := call(newServer(t, &c.f), c.r)
+		status, body := call(h, c.r)
 		var e Error
 		if err := json.Unmarshal([]byte(body), &e); err != nil || e.Code != c.code || e.Message == "" || status != c.status {
 			t.Errorf("%s %s: %d %s, want %d %s", c.r.Method, c.r.URL, status, body, c.status, c.code)
@@ -199,6 +238,24 @@ func TestServer_Errors(t *testing.T) {
 			t.Errorf("%s tells the inside: %s", c.r.URL, body)
 		}
 	}
+	for _, c := range cases {
+		check(newPhone(t, &c.f, &devices{forward: c.f.forward, receipt: c.f.receipt}, &lists{}).Handler(), c)
+	}
+	h := newPhone(t, &fake{}, &devices{}, &lists{}).PhoneHandler()
+	put := func(box, slot string) *http.Request {
+		return phoneRequest("POST", "/v1/boxes/"+box+"/"+slot, "x", "Content-Type", octets)
+	}
+	for i := range 16 {
+		if status, body := call(h, put(fmt.Sprintf("%032x", i), "offer")); status != http.StatusNoContent {
+			t.Fatalf("box %d: %d %s", i, status, body)
+		}
+	}
+	check(h, row{code: "slot_taken", status: 409, r: put(strings.Repeat("0", 32), "offer")})
+	check(h, row{code: "too_many_boxes", status: 503, r: put(strings.Repeat("f", 32), "offer")})
+	for code := 0; code != http.StatusTooManyRequests; { // in a tight loop, faster than phoneRate
+		code, _ = call(h, phoneRequest("GET", "/v1/status", ""))
+	}
+	check(h, row{code: "rate_limited", status: 429, r: phoneRequest("GET", "/v1/status", "")})
 	for _, code := range ErrorCodes() {
 		if !seen[code] {
 			t.Errorf("no case for code %q", code)
@@ -233,24 +290,31 @@ func TestServer_NoCORS(t *testing.T) {
 	}
 }
 
+// Transactions that wait take their own places only.
 func TestServer_BusyOverTheLimit(t *testing.T) {
-	f := &fake{block: make(chan struct{}), entered: make(chan struct{})}
+	f := &fake{status: Status{Height: 1}, block: make(chan struct{}), entered: make(chan struct{})}
 	h := newServer(t, f)
-	done := make(chan struct{}, maxAtOnce)
-	for range maxAtOnce {
+	submit := func() (int, string) {
+		return call(h, request("POST", "/v1/tx", "x", "Content-Type", "application/cbor"))
+	}
+	done := make(chan struct{}, classSubmit.all)
+	for range classSubmit.all {
 		go func() {
-			call(h, request("POST", "/v1/tx", "x", "Content-Type", "application/cbor"))
+			submit()
 			done <- struct{}{}
 		}()
 	}
-	for range maxAtOnce {
+	for range classSubmit.all {
 		<-f.entered
 	}
-	if code, body := call(h, request("GET", "/healthz", "")); code != 503 || !strings.Contains(body, `"busy"`) {
+	if code, body := submit(); code != 503 || !strings.Contains(body, `"busy"`) {
+		t.Errorf("%d %s", code, body)
+	}
+	if code, body := call(h, request("GET", "/healthz", "")); code != 200 {
 		t.Errorf("%d %s", code, body)
 	}
 	close(f.block)
-	for range maxAtOnce {
+	for range classSubmit.all {
 		<-done
 	}
 }

@@ -23,23 +23,36 @@ func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
 // The refusals of the interface itself. Codes are stable.
 var (
-	errNoPath = &Error{http.StatusNotFound, "no_path", "there is nothing at this path", "see docs/spec/http.md"}
-	errHost   = &Error{http.StatusForbidden, "bad_host", "the Host header is not a loopback name", "use http://127.0.0.1 or http://localhost"}
-	errOrigin = &Error{http.StatusForbidden, "bad_origin", "requests of other sites are not answered", ""}
-	errBusy   = &Error{http.StatusServiceUnavailable, "busy", "too many requests at once", "ask again in a moment"}
-	errType   = &Error{http.StatusUnsupportedMediaType, "bad_type", "a transaction is sent as application/cbor", "add the header Content-Type: application/cbor"}
-	errLarge  = &Error{http.StatusRequestEntityTooLarge, "too_large", "the transaction is over 64 KiB", ""}
-	errBody   = &Error{http.StatusBadRequest, "bad_body", "the body ended early or is empty", "send the bytes of one signed transaction"}
-	errQuery  = &Error{http.StatusBadRequest, "bad_query", "a query parameter is unknown or malformed", "use prove=1 and version=N"}
-	errID     = &Error{http.StatusBadRequest, "bad_id", "the id in the path is malformed", ""}
-	errAbsent = &Error{http.StatusNotFound, "not_found", "there is no such record", ""}
+	errNoPath  = &Error{http.StatusNotFound, "no_path", "there is nothing at this path", "see docs/spec/http.md"}
+	errHost    = &Error{http.StatusForbidden, "bad_host", "the Host header is not a name of this interface", "use http://localhost on this machine, or add the name to phone_hosts"}
+	errOrigin  = &Error{http.StatusForbidden, "bad_origin", "requests of other sites are not answered", ""}
+	errRate    = &Error{http.StatusTooManyRequests, "rate_limited", "too many requests from this address", "ask again in a moment"}
+	errBusy    = &Error{http.StatusServiceUnavailable, "busy", "too many requests at once", "ask again in a moment"}
+	errType    = &Error{http.StatusUnsupportedMediaType, "bad_type", "the body is not sent as the type that this path takes", "add the header Content-Type: application/cbor, or application/octet-stream for boxes"}
+	errLarge   = &Error{http.StatusRequestEntityTooLarge, "too_large", "the body is longer than this path takes", ""}
+	errBody    = &Error{http.StatusBadRequest, "bad_body", "the body ended early or is empty", "send the bytes of one message"}
+	errQuery   = &Error{http.StatusBadRequest, "bad_query", "a query parameter is unknown or malformed", "see docs/spec/http.md"}
+	errID      = &Error{http.StatusBadRequest, "bad_id", "the id in the path is malformed", ""}
+	errAbsent  = &Error{http.StatusNotFound, "not_found", "there is no such record", ""}
+	errCommand = &Error{http.StatusBadRequest, "bad_command", "the body is not a command", ""}
+	errOffline = &Error{http.StatusServiceUnavailable, "device_offline", "the device is not connected to this node; nothing was sent", "check the device's power and network, then send the same bytes again"}
+	errNoWord  = &Error{http.StatusGatewayTimeout, "no_receipt", "the command was sent and no receipt came; its outcome is unknown", "send the same bytes again: the device does nothing twice"}
+	errTaken   = &Error{http.StatusConflict, "slot_taken", "this slot was written before", "begin again with a new link"}
+	errBoxes   = &Error{http.StatusServiceUnavailable, "too_many_boxes", "there are too many boxes", "try again in a quarter of an hour"}
+	errMessage = &Error{http.StatusNotFound, "no_message", "there is no message in this slot yet", "ask again with wait=25"}
 )
+
+// own lists them all.
+var own = []*Error{
+	errNoPath, errHost, errOrigin, errRate, errBusy, errType, errLarge, errBody, errQuery, errID, errAbsent,
+	errCommand, errOffline, errNoWord, errTaken, errBoxes, errMessage,
+}
 
 // ErrorCodes lists the codes that the interface itself can answer with; a
 // refused transaction has the ledger's codes instead.
 func ErrorCodes() []string {
 	out := []string{"internal"}
-	for _, e := range []*Error{errNoPath, errHost, errOrigin, errBusy, errType, errLarge, errBody, errQuery, errID, errAbsent} {
+	for _, e := range own {
 		out = append(out, e.Code)
 	}
 	for c := range backend {
@@ -67,6 +80,11 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 	e := explain(err)
 	if e.Code == "internal" {
 		s.log.Error("request failed", "err", err)
+	}
+	if e == errBusy || e == errRate {
+		// The connection goes too: who is over the limits keeps nothing open.
+		w.Header().Set("Connection", "close")
+		w.Header().Set("Retry-After", "1")
 	}
 	s.answer(w, e.Status, e)
 }

@@ -1,16 +1,34 @@
 package api
 
-import "time"
+import (
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/hybridos-net/hybridos/chain/command"
+	"github.com/hybridos-net/hybridos/node/box"
+)
 
 const (
 	// maxTx is the longest body of POST /v1/tx: the longest transaction.
 	maxTx = 64 << 10
+	// maxCommand is the longest body of POST /v1/commands.
+	maxCommand = command.MaxBytes
+	// maxMessage is the longest body of a message in a box.
+	maxMessage = box.MaxMessage
 	// maxHeader bounds request headers; ours need a few hundred bytes.
 	maxHeader = 16 << 10
 	// maxKey is the longest record key in bytes.
 	maxKey = 256
-	// maxAtOnce bounds the requests being answered; over it the answer is busy.
-	maxAtOnce = 64
+	// maxPEM bounds a certificate file with its chain.
+	maxPEM = 1 << 20
+	// maxListed bounds a list in an answer; what is over it is told by "more".
+	maxListed = 1000
+	// maxWatched bounds the device parameters of /v1/events.
+	maxWatched = 32
+	// maxWait is the longest long poll in seconds, below the minute after which
+	// networks forget a silent connection.
+	maxWait = 25
 
 	headerTimeout = 5 * time.Second
 	readTimeout   = 15 * time.Second
@@ -19,7 +37,44 @@ const (
 	// where a validator is down.
 	submitTimeout = 30 * time.Second
 	queryTimeout  = 6 * time.Second
-	writeTimeout  = submitTimeout + 10*time.Second
+	// commandTimeout is how long POST /v1/commands waits for the receipt: a motor
+	// turns within it, and a command's life is at most a minute.
+	commandTimeout = 25 * time.Second
+	// answerTimeout is how long the client may take to read an answer.
+	answerTimeout = 10 * time.Second
+	// eventTimeout is how long a reader of events may leave the connection full
+	// before it is cut off; it then connects again and reads afresh.
+	eventTimeout = 10 * time.Second
+	// heartbeat is the pause between comments on a silent stream of events: it
+	// shows a dead connection to either side.
+	heartbeat = 15 * time.Second
 	// stopTimeout is how long requests may take to end when the node stops.
 	stopTimeout = 3 * time.Second
+)
+
+// The classes of requests. Each has places of its own, in all and for one
+// client, so that requests that wait never keep others out. A place costs a
+// goroutine and some buffers, about 30 KB.
+var (
+	classRead    = class{name: "read", all: 64, each: 16, lasts: queryTimeout}
+	classSubmit  = class{name: "submit", all: 64, each: 16, lasts: submitTimeout}
+	classCommand = class{name: "command", all: 64, each: 8, lasts: commandTimeout}
+	classWait    = class{name: "wait", all: 128, each: 8, lasts: maxWait * time.Second}
+	classEvents  = class{name: "events", all: 512, each: 16}
+)
+
+const (
+	// phoneRate is how many requests of one client are answered in the long run:
+	// a page needs a handful for a door, a household has a few pages.
+	phoneRate rate.Limit = 50 // a second
+	// phoneBurst is how many may come at once: several pages loading.
+	phoneBurst = 200
+	// maxClients bounds the clients whose rate is remembered, about 200 bytes
+	// each; over it the one that was silent longest is forgotten.
+	maxClients = 4096
+	// maxConns bounds the connections of phones, so that they do not take the
+	// files that the ledger needs: the places of all classes and some to spare.
+	maxConns = 1024
+	// maxConnsEach bounds those of one client: its places and some to spare.
+	maxConnsEach = 80
 )

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"strconv"
 
@@ -15,7 +13,7 @@ import (
 )
 
 // health answers 200 while this node keeps step with the network, else 503.
-func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) health(w http.ResponseWriter, _ *http.Request, _ []byte) {
 	st := s.ledger.Status()
 	if st.Syncing || st.Height == 0 {
 		s.fail(w, &Error{http.StatusServiceUnavailable, "unavailable", "this node is catching up", "look at /v1/status"})
@@ -24,7 +22,9 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 	s.answer(w, http.StatusOK, map[string]any{"status": "ok", "height": st.Height})
 }
 
-func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request, _ []byte) { s.scrape.ServeHTTP(w, r) }
+
+func (s *Server) status(w http.ResponseWriter, _ *http.Request, _ []byte) {
 	s.answer(w, http.StatusOK, s.ledger.Status())
 }
 
@@ -37,7 +37,7 @@ type Record struct {
 	Proof   []byte `json:"proof,omitempty"` // base64, ics23; with prove=1
 }
 
-func (s *Server) record(w http.ResponseWriter, r *http.Request) {
+func (s *Server) record(w http.ResponseWriter, r *http.Request, _ []byte) {
 	k, err := hex.DecodeString(r.PathValue("key"))
 	if err != nil || len(k) == 0 || len(k) > maxKey {
 		s.fail(w, errID)
@@ -51,7 +51,7 @@ func (s *Server) record(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
 	defer cancel()
 	if version == 0 && !prove {
-		version = s.ledger.Status().Height
+		version = s.newest().Height
 	}
 	p, err := s.ledger.Prove(ctx, k, version)
 	if err != nil {
@@ -67,7 +67,11 @@ func (s *Server) record(w http.ResponseWriter, r *http.Request) {
 
 // recordQuery reads the query of /v1/records: prove=1 and version=N.
 func recordQuery(r *http.Request) (prove bool, version int64, err error) {
-	for name, v := range r.URL.Query() {
+	q, err := query(r)
+	if err != nil {
+		return false, 0, err
+	}
+	for name, v := range q {
 		switch {
 		case name == "prove" && len(v) == 1 && (v[0] == "0" || v[0] == "1"):
 			prove = v[0] == "1"
@@ -91,7 +95,7 @@ func (v view) Get(k []byte) ([]byte, error) { return v(k) }
 func (s *Server) read(w http.ResponseWriter, r *http.Request, reader func(state.View) (any, error)) {
 	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
 	defer cancel()
-	version := s.ledger.Status().Height
+	version := s.newest().Height
 	out, err := reader(view(func(k []byte) ([]byte, error) {
 		p, err := s.ledger.Prove(ctx, k, version)
 		return p.Value, err
@@ -114,7 +118,7 @@ type Device struct {
 	Owner   *key.AccountID `json:"owner"` // null: unowned
 }
 
-func (s *Server) device(w http.ResponseWriter, r *http.Request) {
+func (s *Server) device(w http.ResponseWriter, r *http.Request, _ []byte) {
 	id, err := key.ParseDeviceID(r.PathValue("id"))
 	if err != nil {
 		s.fail(w, errID)
@@ -144,7 +148,7 @@ type AccountKey struct {
 	Invoke bool       `json:"invoke"`
 }
 
-func (s *Server) account(w http.ResponseWriter, r *http.Request) {
+func (s *Server) account(w http.ResponseWriter, r *http.Request, _ []byte) {
 	id, err := key.ParseAccountID(r.PathValue("id"))
 	if err != nil {
 		s.fail(w, errID)
@@ -179,7 +183,7 @@ type Target struct {
 	Methods  []string     `json:"methods"`
 }
 
-func (s *Server) grant(w http.ResponseWriter, r *http.Request) {
+func (s *Server) grant(w http.ResponseWriter, r *http.Request, _ []byte) {
 	id, err := tx.ParseID(r.PathValue("id"))
 	if err != nil {
 		s.fail(w, errID)
@@ -221,23 +225,8 @@ type Committed struct {
 	Block  string `json:"block"` // hex hash of the header
 }
 
-// submit takes the bytes of one signed transaction. The content type is one
-// that a page of another site cannot send unasked.
-func (s *Server) submit(w http.ResponseWriter, r *http.Request) {
-	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/cbor" {
-		s.fail(w, errType)
-		return
-	}
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxTx))
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		s.fail(w, errLarge)
-		return
-	case err != nil, len(raw) == 0:
-		s.fail(w, errBody)
-		return
-	}
+// submit takes the bytes of one signed transaction.
+func (s *Server) submit(w http.ResponseWriter, r *http.Request, raw []byte) {
 	ctx, cancel := context.WithTimeout(r.Context(), submitTimeout)
 	defer cancel()
 	out, err := s.ledger.Submit(ctx, raw)

@@ -73,6 +73,9 @@ func (c Config) Validate() error {
 			return fmt.Errorf("%s: %w", a.name, err)
 		}
 	}
+	if err := c.checkPhone(); err != nil {
+		return err
+	}
 	switch c.LogLevel {
 	case "debug", "info", "warn", "error":
 	default:
@@ -174,7 +177,9 @@ func ParseConfig(raw []byte) (Config, error) {
 
 func (c Config) encode() []byte {
 	var b bytes.Buffer
-	b.WriteString("# Configuration of hosd. Flags and HOSD_* variables go before it.\n")
+	b.WriteString("# Configuration of hosd. Flags and HOSD_* variables go before it.\n" +
+		"# Phones: phone_listen = \"127.0.0.1:8080\" serves them on this machine; for others\n" +
+		"# phone_hosts names the node, and phone_tls_cert and phone_tls_key are PEM files.\n")
 	if err := toml.NewEncoder(&b).Encode(c); err != nil {
 		panic("home: encode configuration: " + err.Error())
 	}

@@ -7,4 +7,8 @@ const (
 	MaxPeers = 256
 	// maxName is the longest name of a node.
 	maxName = 64
+	// maxHosts bounds phone_hosts; one or two are usual.
+	maxHosts = 16
+	// maxHost is the longest of them: the longest relying party of a passkey.
+	maxHost = 128
 )

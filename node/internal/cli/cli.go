@@ -23,6 +23,7 @@ import (
 
 	"github.com/hybridos-net/hybridos/chain/abci"
 	"github.com/hybridos-net/hybridos/chain/store/kv"
+	"github.com/hybridos-net/hybridos/node/api"
 	"github.com/hybridos-net/hybridos/node/engine"
 	"github.com/hybridos-net/hybridos/node/home"
 )
@@ -111,6 +112,8 @@ func advice(err error) string {
 		return "put the genesis.json of this home's own ledger back, or use another --home"
 	case errors.As(err, &disk):
 		return disk.Hint()
+	case errors.Is(err, api.ErrCertificate):
+		return "set phone_tls_cert and phone_tls_key to PEM files that belong together and name every host of phone_hosts"
 	case errors.Is(err, syscall.ENOSPC):
 		return "free space on the disk and start again"
 	case errors.Is(err, engine.ErrHalted), errors.Is(err, engine.ErrUnfit):

@@ -33,6 +33,10 @@ var settings = []setting{
 	{flag: "mesh-announce", help: "multiaddresses told instead, separated by commas", list: func(c *home.Config) *[]string { return &c.MeshAnnounce }},
 	{flag: "mesh-peers", help: "multiaddresses of nodes to stay connected to, separated by commas", list: func(c *home.Config) *[]string { return &c.MeshPeers }},
 	{flag: "http-listen", help: "host:port of the HTTP interface, loopback only", text: func(c *home.Config) *string { return &c.HTTP }},
+	{flag: "phone-listen", help: "host:port of the page for phones; empty for none", text: func(c *home.Config) *string { return &c.Phone }},
+	{flag: "phone-host", help: "names under which phones reach it, separated by commas; none for localhost only", list: func(c *home.Config) *[]string { return &c.PhoneHosts }},
+	{flag: "phone-tls-cert", help: "PEM file of the page's certificate, its chain behind it; without one a proxy must speak TLS for names other than localhost", text: func(c *home.Config) *string { return &c.PhoneCert }},
+	{flag: "phone-tls-key", help: "PEM file of the certificate's key", text: func(c *home.Config) *string { return &c.PhoneKey }},
 	{flag: "rpc-listen", help: "host:port of CometBFT's RPC, loopback only; empty for none", text: func(c *home.Config) *string { return &c.RPC }},
 	{flag: "log-level", help: "debug, info, warn or error", text: func(c *home.Config) *string { return &c.LogLevel }},
 }
@@ -98,6 +102,10 @@ func runStart(ctx context.Context, dir string, over func(*home.Config), stdout, 
 	}
 	over(&cfg)
 	if err := cfg.Validate(); err != nil {
+		var setting *home.SettingError
+		if errors.As(err, &setting) {
+			return hint(err, setting.Try)
+		}
 		return hint(err, "correct the flag, the HOSD_ variable or "+d.ConfigFile())
 	}
 	doc, err := readGenesis(d.GenesisFile())
@@ -118,7 +126,7 @@ func runStart(ctx context.Context, dir string, over func(*home.Config), stdout, 
 			if err := d.WriteRun(r); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(stdout, "ready chain=%s http=%s p2p=%s mesh=%s\n", r.ChainID, r.HTTP, r.P2P, strings.Join(r.Mesh, ","))
+			_, err := fmt.Fprintln(stdout, readyLine(r))
 			return err
 		},
 	})
@@ -127,6 +135,15 @@ func runStart(ctx context.Context, dir string, over func(*home.Config), stdout, 
 	}
 	defer func() { err = errors.Join(err, d.RemoveRun()) }()
 	return n.Run(ctx)
+}
+
+// readyLine is what programs that started the node wait for.
+func readyLine(r home.Run) string {
+	line := fmt.Sprintf("ready chain=%s http=%s p2p=%s mesh=%s", r.ChainID, r.HTTP, r.P2P, strings.Join(r.Mesh, ","))
+	if r.Phone != "" {
+		line += " phone=" + r.Phone
+	}
+	return line
 }
 
 // logger writes text lines; the level has been checked.

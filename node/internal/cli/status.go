@@ -56,6 +56,9 @@ func runStatus(ctx context.Context, out io.Writer, dir string, asJSON bool) erro
 	}
 	_, err = fmt.Fprintf(out, "%s  %s  %s  %s\nheight %d  of %s\npeers %d consensus, %d mesh\nmempool %d\nhttp %s\np2p %s\n",
 		s.ChainID, s.Name, role, state, s.Height, s.Time.Format(time.RFC3339), s.P2PPeers, s.MeshPeers, s.Mempool, run.HTTP, run.P2P)
+	if err == nil && run.Phone != "" {
+		_, err = fmt.Fprintf(out, "phone %s\n", run.Phone)
+	}
 	for _, m := range run.Mesh {
 		if err == nil {
 			_, err = fmt.Fprintf(out, "mesh %s\n", m)

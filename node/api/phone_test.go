@@ -1,0 +1,411 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hybridos-net/hybridos/chain/codec"
+	"github.com/hybridos-net/hybridos/chain/command"
+	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/tx"
+)
+
+// devices is a mesh in memory.
+type devices struct {
+	forward error
+	receipt []byte
+	gate    chan struct{} // if set, Forward waits for it
+
+	mu       sync.Mutex
+	online   map[key.DeviceID]bool
+	sent     [][]byte
+	watchers map[int]func(key.DeviceID, bool)
+	next     int
+}
+
+func (d *devices) Online(id key.DeviceID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.online[id]
+}
+
+func (d *devices) Forward(ctx context.Context, id key.DeviceID, raw []byte) ([]byte, error) {
+	if d.gate != nil {
+		select {
+		case <-d.gate:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", ErrNoReceipt, ctx.Err())
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sent = append(d.sent, raw)
+	return d.receipt, d.forward
+}
+
+func (d *devices) Watch(ctx context.Context, f func(key.DeviceID, bool)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.watchers == nil {
+		d.watchers = make(map[int]func(key.DeviceID, bool))
+	}
+	n := d.next
+	d.next++
+	d.watchers[n] = f
+	context.AfterFunc(ctx, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.watchers, n)
+	})
+}
+
+// set changes a device's state and tells it.
+func (d *devices) set(id key.DeviceID, online bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.online == nil {
+		d.online = make(map[key.DeviceID]bool)
+	}
+	d.online[id] = online
+	for _, f := range d.watchers {
+		f(id, online)
+	}
+}
+
+// lists is an index in memory.
+type lists struct {
+	mu       sync.Mutex
+	head     Head
+	owned    map[key.AccountID][]OwnedDevice
+	given    map[key.KeyID][]GrantRef
+	watchers map[int]func(Head, []key.AccountID)
+	next     int
+}
+
+func (l *lists) Head() Head {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.head
+}
+
+func (l *lists) DevicesOf(id key.AccountID) ([]OwnedDevice, Head) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.owned[id]), l.head
+}
+
+func (l *lists) GrantsTo(id key.KeyID) ([]GrantRef, Head) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.given[id]), l.head
+}
+
+func (l *lists) Watch(ctx context.Context, f func(Head, []key.AccountID)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.watchers == nil {
+		l.watchers = make(map[int]func(Head, []key.AccountID))
+	}
+	n := l.next
+	l.next++
+	l.watchers[n] = f
+	context.AfterFunc(ctx, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.watchers, n)
+	})
+}
+
+// block commits a block that gives an account these devices.
+func (l *lists) block(head Head, owner key.AccountID, ids ...key.DeviceID) {
+	l.mu.Lock()
+	l.head = head
+	var accounts []key.AccountID
+	if owner != (key.AccountID{}) {
+		accounts = append(accounts, owner)
+		l.owned = map[key.AccountID][]OwnedDevice{}
+		for _, id := range ids {
+			l.owned[owner] = append(l.owned[owner], OwnedDevice{ID: id})
+		}
+	}
+	watchers := maps.Clone(l.watchers)
+	l.mu.Unlock()
+	for _, f := range watchers {
+		f(head, accounts)
+	}
+}
+
+const page = "<!doctype html>"
+
+func newPhone(t testing.TB, f *fake, d *devices, l *lists, hosts ...string) *Server {
+	t.Helper()
+	s, err := New(Config{Ledger: f, Devices: d, Index: l, Phone: &Phone{
+		Hosts: hosts,
+		Page:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, page) }),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func phoneRequest(method, path, body string, headers ...string) *http.Request {
+	r := httptest.NewRequest(method, "http://localhost:8080"+path, strings.NewReader(body))
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	return r
+}
+
+// command1 is a command to the device of a test key.
+func command1(t testing.TB, device byte) []byte {
+	t.Helper()
+	k, err := key.FromBytes(bytes.Repeat([]byte{'s'}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := key.FromBytes(bytes.Repeat([]byte{device}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := command.New(command.Body{
+		Device: d.Public().DeviceID(), Endpoint: "lock", Method: "open", Epoch: 1, Principal: k.Public().AccountID(),
+		Key: k.Public().ID(), Nonce: 1, IssuedAt: 1, Expires: 2,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Sign(codec.ChainDigest{}, k)
+	return c.Bytes()
+}
+
+func TestServer_Lists(t *testing.T) {
+	owner, guest := secret(t, 'o').Public().AccountID(), secret(t, 'g').Public().ID()
+	a, b := key.DeviceID{1}, key.DeviceID{2}
+	l := &lists{
+		head:  Head{Height: 9},
+		owned: map[key.AccountID][]OwnedDevice{owner: {{a, "lock", 1}, {b, "bell", 2}}},
+		given: map[key.KeyID][]GrantRef{guest: {{tx.ID{1}, owner, "active"}}},
+	}
+	d := &devices{online: map[key.DeviceID]bool{b: true}}
+	s := newPhone(t, &fake{}, d, l)
+	for path, want := range map[string]string{
+		"/v1/accounts/" + owner.String() + "/devices": fmt.Sprintf(
+			`{"devices":[{"id":"%s","model":"lock","epoch":1,"online":false},{"id":"%s","model":"bell","epoch":2,"online":true}],"version":9}`, a, b),
+		"/v1/accounts/" + key.AccountID{5}.String() + "/devices": `{"devices":[],"version":9}`,
+		"/v1/keys/" + guest.String() + "/grants":                 fmt.Sprintf(`{"grants":[{"id":"%s","issuer":"%s","status":"active"}],"version":9}`, tx.ID{1}, owner),
+		"/v1/keys/" + key.KeyID{5}.String() + "/grants":          `{"grants":[],"version":9}`,
+	} {
+		for name, h := range map[string]http.Handler{"local": s.Handler(), "phone": s.PhoneHandler()} {
+			if code, body := call(h, phoneRequest("GET", path, "")); code != 200 || body != want {
+				t.Errorf("%s %s: %d %s\nwant %s", name, path, code, body, want)
+			}
+		}
+	}
+}
+
+// Lists are cut; revoked grants go before those in force.
+func TestServer_ListsAreBounded(t *testing.T) {
+	owner, guest := key.AccountID{1}, key.KeyID{1}
+	l := &lists{owned: map[key.AccountID][]OwnedDevice{}, given: map[key.KeyID][]GrantRef{}}
+	for i := range maxListed + 5 {
+		l.owned[owner] = append(l.owned[owner], OwnedDevice{})
+		status := "active"
+		if i%200 == 0 { // six of them
+			status = "revoked"
+		}
+		l.given[guest] = append(l.given[guest], GrantRef{Status: status})
+	}
+	h := newPhone(t, &fake{}, &devices{}, l).PhoneHandler()
+	var devices DeviceList
+	_, body := call(h, phoneRequest("GET", "/v1/accounts/"+owner.String()+"/devices", ""))
+	if err := json.Unmarshal([]byte(body), &devices); err != nil || len(devices.Devices) != maxListed || !devices.More {
+		t.Errorf("%v: %d devices, more %v", err, len(devices.Devices), devices.More)
+	}
+	var grants GrantList
+	_, body = call(h, phoneRequest("GET", "/v1/keys/"+guest.String()+"/grants", ""))
+	if err := json.Unmarshal([]byte(body), &grants); err != nil || len(grants.Grants) != maxListed || !grants.More || strings.Count(body, "revoked") != 1 {
+		t.Errorf("%v: %d grants, %d revoked, more %v", err, len(grants.Grants), strings.Count(body, "revoked"), grants.More)
+	}
+	if got := fewer(slices.Repeat([]GrantRef{{Status: "active"}}, 5), 3); len(got) != 3 {
+		t.Errorf("%d of 3", len(got))
+	}
+}
+
+// The bytes reach the device as they were sent, and the receipt the phone as it
+// came.
+func TestServer_Command(t *testing.T) {
+	d := &devices{receipt: []byte("receipt\x00\xff")}
+	s := newPhone(t, &fake{}, d, &lists{})
+	raw := command1(t, 'd')
+	w := httptest.NewRecorder()
+	s.PhoneHandler().ServeHTTP(w, phoneRequest("POST", "/v1/commands", string(raw), "Content-Type", "application/cbor", "Origin", "http://localhost:8080", "Sec-Fetch-Site", "same-origin"))
+	if w.Code != 200 || w.Body.String() != string(d.receipt) || w.Header().Get("Content-Type") != "application/cbor" {
+		t.Errorf("%d %q", w.Code, w.Body)
+	}
+	if diff := cmp.Diff([][]byte{raw}, d.sent); diff != "" {
+		t.Errorf("sent (-want +got):\n%s", diff)
+	}
+}
+
+func TestServer_Boxes(t *testing.T) {
+	h := newPhone(t, &fake{}, &devices{}, &lists{}).PhoneHandler()
+	path := "/v1/boxes/" + strings.Repeat("ab", 16) + "/offer"
+	if code, body := call(h, phoneRequest("POST", path, "sealed\x00", "Content-Type", "application/octet-stream")); code != 204 || body != "" {
+		t.Errorf("%d %s", code, body)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, phoneRequest("GET", path+"?wait=25", ""))
+	if w.Code != 200 || w.Body.String() != "sealed\x00" || w.Header().Get("Content-Type") != "application/octet-stream" || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%d %q %v", w.Code, w.Body, w.Header())
+	}
+}
+
+// A path is served where the table says, and nowhere else.
+func TestServer_WhichListenerServesWhat(t *testing.T) {
+	s := newPhone(t, &fake{status: Status{Height: 1}}, &devices{}, &lists{})
+	for _, r := range s.routes() {
+		method, path, _ := strings.Cut(r.pattern, " ")
+		path = strings.NewReplacer("{key}", "00", "{id}", "x", "{box}", "x", "{slot}", "x").Replace(path)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel() // streams end at once
+		_, local := call(s.Handler(), phoneRequest(method, path, "").WithContext(ctx))
+		_, phone := call(s.PhoneHandler(), phoneRequest(method, path, "").WithContext(ctx))
+		if strings.Contains(local, `"no_path"`) {
+			t.Errorf("%s is not served here", r.pattern)
+		}
+		if other := phone == page || strings.Contains(phone, `"no_path"`); other == r.phone {
+			t.Errorf("%s, phone %v: phones get %s", r.pattern, r.phone, phone)
+		}
+	}
+	for path, want := range map[string]bool{"/": true, "/app.js": true, "/v1/other": false, "/healthz": true} {
+		if _, body := call(s.PhoneHandler(), phoneRequest("GET", path, "")); (body == page) != want {
+			t.Errorf("%s: %s", path, body)
+		}
+	}
+}
+
+func TestServer_PhoneNames(t *testing.T) {
+	for name, c := range map[string]struct {
+		hosts        []string
+		host, origin string
+		site, path   string
+		want         string // a code, or nothing
+	}{
+		"localhost":              {nil, "localhost:8080", "http://localhost:8080", "", "/v1/status", ""},
+		"loopback":               {nil, "127.0.0.1:8080", "", "", "/v1/status", ""},
+		"IPv6 loopback":          {nil, "[::1]:8080", "http://[::1]:8080", "", "/v1/status", ""},
+		"page":                   {nil, "localhost", "", "cross-site", "/", ""},
+		"name":                   {[]string{"door.example", "d2.example"}, "D2.example:443", "https://d2.example:443", "same-origin", "/v1/status", ""},
+		"behind a proxy":         {[]string{"door.example"}, "door.example", "https://door.example", "", "/v1/status", ""},
+		"typed":                  {[]string{"door.example"}, "door.example", "", "none", "/v1/status", ""},
+		"localhost not named":    {[]string{"door.example"}, "localhost:8080", "", "", "/v1/status", "bad_host"},
+		"loopback not named":     {[]string{"door.example"}, "127.0.0.1:8080", "", "", "/", "bad_host"},
+		"rebinding":              {nil, "evil.example:8080", "", "", "/", "bad_host"},
+		"suffix":                 {[]string{"door.example"}, "door.example.evil.example", "", "", "/v1/status", "bad_host"},
+		"prefix":                 {[]string{"door.example"}, "evil-door.example", "", "", "/v1/status", "bad_host"},
+		"dot":                    {[]string{"door.example"}, "door.example.", "", "", "/v1/status", "bad_host"},
+		"two ports":              {[]string{"door.example"}, "door.example:1:2", "", "", "/v1/status", "bad_host"},
+		"odd port":               {[]string{"door.example"}, "door.example:80@evil", "", "", "/v1/status", "bad_host"},
+		"user":                   {[]string{"door.example"}, "door.example@evil.example", "", "", "/v1/status", "bad_host"},
+		"no host":                {nil, "", "", "", "/v1/status", "bad_host"},
+		"other origin":           {nil, "localhost:8080", "http://localhost:8081", "", "/v1/status", "bad_origin"},
+		"other scheme":           {nil, "localhost:8080", "https://localhost:8080", "", "/v1/status", "bad_origin"},
+		"other name":             {[]string{"door.example"}, "door.example", "https://evil.example", "", "/", "bad_origin"},
+		"null":                   {nil, "localhost", "null", "", "/", "bad_origin"},
+		"opaque":                 {nil, "localhost", "file://localhost", "", "/", "bad_origin"},
+		"path":                   {nil, "localhost", "http://localhost/x", "", "/", "bad_origin"},
+		"cross-site without one": {nil, "localhost", "", "cross-site", "/v1/status", "bad_origin"},
+		"odd site":               {nil, "localhost", "", "x", "/v1/status", "bad_origin"},
+	} {
+		h := newPhone(t, &fake{}, &devices{}, &lists{}, c.hosts...).PhoneHandler()
+		r := phoneRequest("GET", c.path, "")
+		r.Host = c.host
+		if c.origin != "" {
+			r.Header.Set("Origin", c.origin)
+		}
+		if c.site != "" {
+			r.Header.Set("Sec-Fetch-Site", c.site)
+		}
+		code, body := call(h, r)
+		if c.want == "" && code != 200 || c.want != "" && !strings.Contains(body, `"`+c.want+`"`) {
+			t.Errorf("%s: %d %s", name, code, body)
+		}
+	}
+	two := phoneRequest("GET", "/", "")
+	two.Header["Origin"] = []string{"http://localhost:8080", "http://localhost:8080"}
+	if code, _ := call(newPhone(t, &fake{}, &devices{}, &lists{}).PhoneHandler(), two); code != 403 {
+		t.Errorf("two origins: %d", code)
+	}
+}
+
+// With TLS a page of the same name that came by plain HTTP is another site.
+func TestDoor_SameOriginWithTLS(t *testing.T) {
+	d := &door{secure: true, hosts: []string{"door.example"}}
+	if !d.sameOrigin("https://door.example", "door.example") || d.sameOrigin("http://door.example", "door.example") {
+		t.Error("wrong scheme")
+	}
+}
+
+func TestServer_SecurityHeaders(t *testing.T) {
+	h := newPhone(t, &fake{}, &devices{}, &lists{}).PhoneHandler()
+	for _, path := range []string{"/", "/v1/status", "/v1/none"} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, phoneRequest("GET", path, "", "Origin", "http://localhost:8080"))
+		for name, want := range map[string]string{
+			"Content-Security-Policy":      policy,
+			"X-Content-Type-Options":       "nosniff",
+			"Referrer-Policy":              "no-referrer",
+			"Cross-Origin-Resource-Policy": "same-origin",
+			"Cross-Origin-Opener-Policy":   "same-origin",
+			"Permissions-Policy":           "camera=(), geolocation=(), microphone=()",
+			"Access-Control-Allow-Origin":  "",
+		} {
+			if got := w.Header().Get(name); got != want {
+				t.Errorf("%s: %s: %q", path, name, got)
+			}
+		}
+		if api := strings.HasPrefix(path, "/v1/"); (w.Header().Get("Cache-Control") == "no-store") != api {
+			t.Errorf("%s: cached: %v", path, w.Header())
+		}
+	}
+}
+
+func TestNew_Refuses(t *testing.T) {
+	if _, err := New(Config{}); err == nil {
+		t.Error("no ledger")
+	}
+	if _, err := New(Config{Ledger: &fake{}, Phone: &Phone{}}); err == nil {
+		t.Error("no page")
+	}
+	s, err := New(Config{Ledger: &fake{}})
+	if err != nil || s.PhoneHandler() != nil {
+		t.Errorf("%v, %v", err, s.PhoneHandler())
+	}
+}
+
+// Records are read at the block that an event told, even where the engine's
+// status lags behind the index.
+func TestServer_ReadsAtTheNewestHead(t *testing.T) {
+	f := &fake{status: Status{Height: 7}, records: map[string][]byte{"x": []byte("v")}}
+	h := newPhone(t, f, &devices{}, &lists{head: Head{Height: 8}}).PhoneHandler()
+	if _, body := call(h, phoneRequest("GET", "/v1/records/78", "")); !strings.Contains(body, `"version":8`) {
+		t.Error(body)
+	}
+	f.status.Height = 9
+	if _, body := call(h, phoneRequest("GET", "/v1/records/78", "")); !strings.Contains(body, `"version":9`) {
+		t.Error(body)
+	}
+}
