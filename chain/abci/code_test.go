@@ -18,6 +18,7 @@ import (
 
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/key/keytest"
 	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/chain/tx"
 )
@@ -130,6 +131,14 @@ var refused = []struct {
 		high.FillBytes(s[32:])
 		return c.Bytes()
 	}},
+	{"phone's proof for something else", key.WrongChallenge, addPhone(func(v *keytest.Assertion) { v.Challenge = make([]byte, 32) })},
+	{"phone's proof on another page", key.WrongOrigin, addPhone(func(v *keytest.Assertion) { v.Origin = "https://evil.example" })},
+	{"phone's proof for another site", key.WrongRP, addPhone(func(v *keytest.Assertion) { v.RPID = "evil.example" })},
+	{"phone's proof untouched", key.UserNotPresent, addPhone(func(v *keytest.Assertion) { v.Flags = 0 })},
+	{"phone's proof without a PIN", key.UserNotVerified, addPhone(func(v *keytest.Assertion) { v.Flags = keytest.FlagUserPresent })},
+	{"a phone as a device", tx.InvokeOnly, func(w *world, _, _ tx.ID) []byte {
+		return changed(w, func(p *tx.RegisterDevice) { p.Key = keytest.Phone("phone").Public() })
+	}},
 	{"no expiry", tx.Malformed, func(w *world, _, _ tx.ID) []byte {
 		return repack(w.register(2, 2), func(b *tx.Body) { b.Expires = 0 })
 	}},
@@ -189,6 +198,17 @@ var refused = []struct {
 // wire, every kind has a rule (a test of chain/state), and the last two are a
 // device's own checks.
 var unreachable = []error{key.BadText, state.NotAuthorised, state.NoChange, state.Forged}
+
+// addPhone is the owner's key change that adds a phone whose proof is spoiled.
+func addPhone(change func(*keytest.Assertion)) func(*world, tx.ID, tx.ID) []byte {
+	return func(w *world, _, _ tx.ID) []byte {
+		phone := keytest.Phone("phone").With(change)
+		p := &tx.RotateKeys{Version: 1, Threshold: 1, Keys: []tx.AccountKey{
+			{Key: w.owner.Public(), Rights: tx.RightAdmin | tx.RightInvoke}, {Key: phone.Public(), Rights: tx.RightInvoke},
+		}}
+		return w.tx(w.owner.Public().AccountID(), 4, p, signer{tx.RoleAccount, w.owner}, signer{tx.RoleNewKey, phone}).Bytes()
+	}
+}
 
 // changed is a registration with a payload that the builder would refuse.
 func changed(w *world, change func(*tx.RegisterDevice)) []byte {

@@ -160,7 +160,7 @@ func (w *world) process(txs ...[]byte) types.ResponseProcessProposal_ProposalSta
 // signer is one signature to be made.
 type signer struct {
 	role tx.Role
-	by   *key.Private
+	by   key.Signer
 }
 
 func (w *world) tx(account key.AccountID, sequence uint64, p tx.Payload, by ...signer) *tx.Tx {
