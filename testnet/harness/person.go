@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,12 +49,19 @@ type Answer struct {
 	Out, Talk []byte // standard output and standard error
 }
 
-// Decode reads the JSON result.
+// Decode reads the JSON result: the last of those that a long run prints.
 func (a Answer) Decode(into any) error {
-	if err := json.Unmarshal(a.Out, into); err != nil {
-		return fmt.Errorf("hos says %q: %w", bytes.TrimSpace(a.Talk), err)
+	var last json.RawMessage
+	d := json.NewDecoder(bytes.NewReader(a.Out))
+	for {
+		err := d.Decode(&last)
+		if err == io.EOF && last != nil {
+			return json.Unmarshal(last, into)
+		}
+		if err != nil {
+			return fmt.Errorf("hos says %q: %w", bytes.TrimSpace(a.Talk), err)
+		}
 	}
-	return nil
 }
 
 // Kind is the kind of the error that hos told in JSON; empty if none.
