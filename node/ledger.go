@@ -7,7 +7,9 @@ import (
 	"fmt"
 
 	"github.com/hybridos-net/hybridos/chain/abci"
+	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/light"
+	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/chain/store"
 	"github.com/hybridos-net/hybridos/node/api"
 	"github.com/hybridos-net/hybridos/node/engine"
@@ -57,6 +59,12 @@ func (l *ledger) Prove(_ context.Context, key []byte, version int64) (light.Proo
 		return light.Proof{}, err
 	}
 	return light.Proof{Height: r.Version, Key: key, Value: r.Value, Proof: r.Proof}, nil
+}
+
+// Knows tells whether a device is on the ledger.
+func (l *ledger) Knows(ctx context.Context, id key.DeviceID) (bool, error) {
+	p, err := l.Prove(ctx, state.DeviceKey(id), 0)
+	return len(p.Value) > 0, err
 }
 
 // Submit implements fetch.Backend and api.Ledger.

@@ -33,6 +33,8 @@ type testnet struct {
 	addrs []string // id@host:port in the consensus network
 	nodes []*running
 
+	change func(*home.Config) // of each node's settings, nil: none
+
 	vendor, owner, guest *key.Private
 	devices              []*key.Private
 }
@@ -114,6 +116,9 @@ func (w *testnet) start(i int, meshPeers ...string) *running {
 		}
 	}
 	cfg.MeshPeers = meshPeers
+	if w.change != nil {
+		w.change(&cfg)
+	}
 	ready := make(chan home.Run, 1)
 	step := make(chan struct{})
 	n, err := New(Config{

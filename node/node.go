@@ -26,10 +26,12 @@ import (
 	"github.com/hybridos-net/hybridos/node/api"
 	"github.com/hybridos-net/hybridos/node/engine"
 	"github.com/hybridos-net/hybridos/node/home"
+	"github.com/hybridos-net/hybridos/node/index"
 	"github.com/hybridos-net/hybridos/p2p/fetch"
 	"github.com/hybridos-net/hybridos/p2p/host"
 	"github.com/hybridos-net/hybridos/p2p/mesh"
 	"github.com/hybridos-net/hybridos/p2p/mux"
+	"github.com/hybridos-net/hybridos/p2p/presence"
 	"github.com/hybridos-net/hybridos/p2p/topic"
 )
 
@@ -80,11 +82,11 @@ func New(cfg Config) (*Node, error) {
 // everything is closed. Addresses in use, a state of another ledger and faults
 // of the disk end it before it answers anybody.
 func (n *Node) Run(ctx context.Context) (err error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", n.cfg.Settings.HTTP)
+	doors, err := n.openDoors(ctx)
 	if err != nil {
-		return fmt.Errorf("http_listen: %w", err)
+		return err
 	}
-	defer listener.Close()
+	defer doors.close()
 	mesh, err := n.listenMesh()
 	if err != nil {
 		return err
@@ -95,7 +97,11 @@ func (n *Node) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, tree.Close()) }()
-	app, err := abci.New(abci.Config{Genesis: n.cfg.Genesis, Tree: tree, Logger: n.cfg.Logger})
+	lists, err := index.Open(index.Config{Tree: tree, Logger: n.cfg.Logger})
+	if err != nil {
+		return err
+	}
+	app, err := abci.New(abci.Config{Genesis: n.cfg.Genesis, Tree: tree, Committed: lists.Committed, Logger: n.cfg.Logger})
 	if err != nil {
 		return err
 	}
@@ -103,7 +109,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return n.serve(ctx, &ledger{cfg: &n.cfg, app: app, eng: eng, host: mesh}, listener)
+	return n.serve(ctx, &ledger{cfg: &n.cfg, app: app, eng: eng, host: mesh}, lists, doors)
 }
 
 func (n *Node) listenMesh() (*host.Host, error) {
@@ -148,7 +154,7 @@ func KeyFiles(d home.Dir) engine.KeyFiles {
 }
 
 // serve wires the parts and runs them until the first of them ends.
-func (n *Node) serve(ctx context.Context, l *ledger, listener net.Listener) error {
+func (n *Node) serve(ctx context.Context, l *ledger, lists *index.Index, d doors) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g := group{cancel: cancel}
@@ -166,7 +172,13 @@ func (n *Node) serve(ctx context.Context, l *ledger, listener net.Listener) erro
 	if err != nil {
 		return g.end(err)
 	}
-	web, err := api.New(api.Config{Ledger: l, Logger: n.cfg.Logger})
+	present, err := presence.New(presence.Config{Host: l.host, Chain: n.cfg.Genesis.Chain(), Admit: l.Knows, Logger: n.cfg.Logger})
+	if err != nil {
+		return g.end(err)
+	}
+	reach := newDevices(l.host, present)
+	present.Watch(ctx, reach.changed)
+	server, err := api.New(api.Config{Ledger: l, Devices: reach, Index: lists, Phone: d.phone, Logger: n.cfg.Logger})
 	if err != nil {
 		return g.end(err)
 	}
@@ -179,8 +191,13 @@ func (n *Node) serve(ctx context.Context, l *ledger, listener net.Listener) erro
 	g.run(ctx, "checkpoints", points.run)
 	g.run(ctx, "fetch", fetcher.Run)
 	g.run(ctx, "mesh peers", keep.run)
-	g.run(ctx, "http", func(ctx context.Context) error { return web.Run(ctx, listener) })
-	return g.end(n.cfg.Ready(n.run(l, listener)))
+	g.run(ctx, "devices", reach.run)
+	g.run(ctx, "presence", present.Run)
+	g.run(ctx, "http", func(ctx context.Context) error { return server.Run(ctx, d.local) })
+	if d.phones != nil {
+		g.run(ctx, "http for phones", func(ctx context.Context) error { return server.RunPhone(ctx, d.phones) })
+	}
+	return g.end(n.cfg.Ready(n.run(l, d)))
 }
 
 // awaitStep announces that the node has caught up, and stays until ctx ends.
@@ -196,12 +213,15 @@ func (n *Node) awaitStep(ctx context.Context, l *ledger) error {
 }
 
 // run is what run.json tells.
-func (n *Node) run(l *ledger, listener net.Listener) home.Run {
+func (n *Node) run(l *ledger, d doors) home.Run {
 	hash := n.cfg.Genesis.Hash()
 	r := home.Run{
 		PID: os.Getpid(), Name: n.cfg.Settings.Name, ChainID: n.cfg.Genesis.ChainID,
 		Genesis: hex.EncodeToString(hash[:]), Validator: hex.EncodeToString(l.eng.PubKey()),
-		P2P: l.eng.Addr(), HTTP: "http://" + listener.Addr().String(), RPC: l.eng.RPC(),
+		P2P: l.eng.Addr(), HTTP: "http://" + d.local.Addr().String(), RPC: l.eng.RPC(),
+	}
+	if d.phones != nil {
+		r.Phone = n.cfg.Settings.PhoneOrigin(d.phones.Addr().String())
 	}
 	for _, a := range l.host.Addrs() {
 		r.Mesh = append(r.Mesh, a.String()+"/p2p/"+l.host.ID().String())
