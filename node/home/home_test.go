@@ -117,6 +117,7 @@ func TestParseConfig_Refuses(t *testing.T) {
 func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte("name = \"x\"\n"))
 	f.Add(Default().encode())
+	f.Add([]byte("phone_listen = \"0.0.0.0:443\"\nphone_hosts = [\"door.example\"]"))
 	f.Add([]byte("p2p_peers = [\"a@b:1\"]\nlog_level = 'debug'"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := ParseConfig(b)
@@ -127,7 +128,8 @@ func FuzzParseConfig(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again.Name != c.Name || again.P2P != c.P2P || len(again.P2PPeers) != len(c.P2PPeers) || again.LogLevel != c.LogLevel {
+		if again.Name != c.Name || again.P2P != c.P2P || len(again.P2PPeers) != len(c.P2PPeers) || again.LogLevel != c.LogLevel ||
+			again.Phone != c.Phone || len(again.PhoneHosts) != len(c.PhoneHosts) || again.PhoneCert != c.PhoneCert {
 			t.Errorf("%+v became %+v", c, again)
 		}
 	})
