@@ -99,6 +99,14 @@ export class Store {
   /** Stores the profile; durable when it returns. @param {Profile} profile */
   saveProfile(profile) { return this.#put('single', profile, 'profile') }
 
+  /** Begins anew with another key: what was of the old one is forgotten in the same step. @param {Profile} profile */
+  async replace(profile) {
+    const tx = this.#begin(TABLES, 'readwrite')
+    for (const t of TABLES) tx.objectStore(t).clear()
+    tx.objectStore('single').put(profile, 'profile')
+    await committed(tx)
+  }
+
   /** @returns {Promise<Setup | null>} */
   async setup() { return await this.#get('single', 'setup') ?? null }
 
