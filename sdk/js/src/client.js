@@ -4,7 +4,7 @@
  * counts without verifyReceipt or verifyOwnership.
  */
 import { HosError } from './error.js'
-import { accountText, deviceText, hex, keyText } from './id.js'
+import { accountText, deviceText, hex, keyText, parseAccount, parseDevice, parseKey } from './id.js'
 import { base64 } from '@scure/base'
 
 /** What is used of an EventSource. @typedef {{addEventListener(type: string, f: (e: any) => void): void, close(): void}} Events */
@@ -17,6 +17,7 @@ import { base64 } from '@scure/base'
  * @property {(e: {account: string}) => void} [rights]
  * @property {(state: 'open' | 'closed') => void} [state]
  */
+/** An id, or its text. @typedef {Uint8Array | string} Id */
 /** @typedef {{id: string, model: string, epoch: number, online: boolean}} DeviceRow */
 /** @typedef {{id: string, issuer: string, status: string}} GrantRow */
 
@@ -45,24 +46,24 @@ export class Client {
     return this.#json('/v1/status')
   }
 
-  /** A device's record, not proven. @param {Uint8Array} id @returns {Promise<{version: number, record: any}>} */
+  /** A device's record, not proven. @param {Id} id @returns {Promise<{version: number, record: any}>} */
   device(id) {
-    return this.#json(`/v1/devices/${deviceText(id)}`)
+    return this.#json(`/v1/devices/${deviceOf(id)}`)
   }
 
-  /** An account's devices as the node says. @param {Uint8Array} account @returns {Promise<{devices: DeviceRow[], version: number}>} */
+  /** An account's devices as the node says. @param {Id} account @returns {Promise<{devices: DeviceRow[], version: number}>} */
   devices(account) {
-    return this.#json(`/v1/accounts/${accountText(account)}/devices`)
+    return this.#json(`/v1/accounts/${accountOf(account)}/devices`)
   }
 
-  /** An account's record, not proven. @param {Uint8Array} id @returns {Promise<{version: number, record: any}>} */
+  /** An account's record, not proven. @param {Id} id @returns {Promise<{version: number, record: any}>} */
   account(id) {
-    return this.#json(`/v1/accounts/${accountText(id)}`)
+    return this.#json(`/v1/accounts/${accountOf(id)}`)
   }
 
-  /** Grants to a key as the node says. @param {Uint8Array} keyId @returns {Promise<{grants: GrantRow[], version: number}>} */
+  /** Grants to a key as the node says. @param {Id} keyId @returns {Promise<{grants: GrantRow[], version: number}>} */
   grants(keyId) {
-    return this.#json(`/v1/keys/${keyText(keyId)}/grants`)
+    return this.#json(`/v1/keys/${keyOf(keyId)}/grants`)
   }
 
   /** A record's bytes, or null: what verifyOwnership reads through. @param {Uint8Array} key @returns {Promise<Uint8Array | null>} */
@@ -90,15 +91,15 @@ export class Client {
 
   /**
    * Listens to a node's events until close is called.
-   * @param {{account?: Uint8Array, devices?: Uint8Array[]}} about
+   * @param {{account?: Id, devices?: Id[]}} about
    * @param {Handlers} handlers
    * @returns {() => void} close
    */
   events({ account, devices = [] }, handlers) {
     if (!this.#EventSource) throw new HosError('unavailable', 'no EventSource here')
     const query = new URLSearchParams()
-    if (account) query.append('account', accountText(account))
-    for (const d of devices) query.append('device', deviceText(d))
+    if (account) query.append('account', accountOf(account))
+    for (const d of devices) query.append('device', deviceOf(d))
     const source = new this.#EventSource(`${this.#url}/v1/events?${query}`)
     for (const type of /** @type {const} */ (['head', 'device', 'rights'])) {
       source.addEventListener(type, (e) => {
@@ -167,6 +168,13 @@ export class Client {
     }
   }
 }
+
+/** @param {Id} id */
+const accountOf = (id) => accountText(typeof id === 'string' ? parseAccount(id) : id)
+/** @param {Id} id */
+const deviceOf = (id) => deviceText(typeof id === 'string' ? parseDevice(id) : id)
+/** @param {Id} id */
+const keyOf = (id) => keyText(typeof id === 'string' ? parseKey(id) : id)
 
 /** Reads an answer up to its cap, since a node is not trusted. @param {Response} res */
 async function read(res) {

@@ -131,7 +131,7 @@ function utf8(s) {
 /** @param {Value} value */
 function raw(value) {
   try {
-    return cborgEncode(value, rfc8949EncodeOptions)
+    return new Uint8Array(cborgEncode(value, rfc8949EncodeOptions)) // in node it is a Buffer
   } catch (cause) {
     throw new HosError('malformed', 'a value that has no encoding', { cause })
   }
@@ -169,7 +169,7 @@ class Reader {
     switch (major) {
       case 0: return n
       case 1: return typeof n === 'number' && n < Number.MAX_SAFE_INTEGER ? -1 - n : -1n - BigInt(n)
-      case 2: return this.take(n).slice()
+      case 2: return new Uint8Array(this.take(n)) // a copy, also of a Buffer, whose slice is none
       case 3: return text(this.take(n))
       case 4: return this.array(n, depth + 1)
       default: return this.map(n, depth + 1)

@@ -15,10 +15,10 @@ export const KINDS = Object.freeze([
   // commands and receipts
   'bad_type', 'unknown_extension', 'unknown_key', 'wrong_device',
   // rights
-  'wrong_signer', 'missing_signer', 'bad_key_version', 'no_account', 'no_device', 'no_grant', 'grant_revoked',
+  'wrong_signer', 'missing_signer', 'no_account', 'no_device', 'grant_revoked',
   'not_issuer', 'not_owner', 'no_change', 'forged',
   // adding a phone
-  'bad_origin', 'bad_link', 'bad_message', 'not_sealed', 'wrong_phone_key',
+  'bad_link', 'bad_message', 'not_sealed', 'wrong_phone_key',
   // here only: no answer from the node; an answer that is none; no such key store in this browser; the person said no
   'unreachable', 'bad_answer', 'unavailable', 'cancelled',
 ])

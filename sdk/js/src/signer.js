@@ -35,7 +35,7 @@ export const p256Signer = (secret) => softSigner(ALG.p256, p256, secret)
 /** @param {number} alg @param {typeof p256} curve @param {Uint8Array} secret @returns {Signer} */
 function softSigner(alg, curve, secret) {
   if (!(secret instanceof Uint8Array) || !curve.utils.isValidSecretKey(secret)) throw new HosError('bad_key', 'not a secret of the curve')
-  const key = secret.slice()
+  const key = new Uint8Array(secret)
   return {
     public: { alg, bytes: curve.getPublicKey(key) },
     sign: async (digest) => curve.sign(digest, key, { prehash: false, lowS: true }),

@@ -1,0 +1,157 @@
+/**
+ * chain/vectors/state.json. Executing transactions is the validators' part:
+ * sequence, expiry, quota and ownership are rules of theirs. What this package
+ * verifies is who signed, and what the records that were left prove; both are
+ * checked here on every case where they apply.
+ */
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import {
+  HosError, ROLES, TX_KINDS, accountId, accountKey, decode, decodeTx, deviceId, deviceKey, equal, followKeys, followOwner, grantKey, keyChangeKey,
+  ownerChangeKey, rootPin, txDigest, verifyClaim, verifyGrant, verifyOwnership,
+} from '../src/index.js'
+import { admins, claimSigners, rotationSigners, verifySigs } from '../src/ownership.js'
+import { load, unhex, x } from './vectors.js'
+
+/** Refusals by rules of execution: the signatures are looked at before or hold, and no record proves anything. */
+const validatorsOnly = {
+  'register/replay': 'bad_sequence', 'register/twice': 'device_exists', 'register/quota': 'quota_exceeded',
+  'claim/expired': 'tx_expired', 'claim/owned': 'device_owned',
+  'revoke/twice': 'grant_revoked', 'transfer/not-owner': 'not_owner',
+}
+/** Refusals that this package makes too. */
+const signatureKinds = [
+  'wrong_signer', 'missing_signer', 'bad_signature', 'high_s', 'wrong_challenge', 'wrong_origin', 'wrong_rp', 'user_not_present', 'user_not_verified',
+]
+
+const world = new Map()
+const get = async (key) => world.get(x(key)) ?? null
+const key = (m) => ({ alg: m.get(1), bytes: m.get(2) })
+const record = (k) => world.get(x(k)) && decode(world.get(x(k)), 66560)
+
+/** The keys of an account as its record says, or those of a first key. */
+function keysOf(id, root) {
+  const r = record(accountKey(id))
+  if (!r) return rootPin(root).keys
+  const set = r.get(2)
+  return { version: set.get(1), threshold: set.get(2), keys: set.get(3).map((k) => ({ key: key(k.get(1)), rights: k.get(2) })) }
+}
+
+/** Who must sign, as docs/spec/state.md lists it. */
+function required({ kind, account, payload: p }) {
+  switch (kind) {
+    case TX_KINDS['register-device']: {
+      const vendor = record(Uint8Array.of(0x76, ...account))
+      return [{ role: ROLES.vendor, keys: vendor.get(2).map(key), threshold: vendor.get(3) }]
+    }
+    case TX_KINDS.claim:
+      return claimSigners(key(record(deviceKey(p.device)).get(1)), keysOf(account, p.root))
+    case TX_KINDS.transfer:
+      return [admins(ROLES.account, keysOf(account)), admins(ROLES.newOwner, keysOf(p.to, p.root))]
+    case TX_KINDS['rotate-keys']:
+      return rotationSigners(keysOf(account), p)
+    default:
+      return [admins(ROLES.account, keysOf(account))]
+  }
+}
+
+/** What the records that a transaction left prove to somebody who trusts no validator. */
+const proves = {
+  async claim(t, chain) {
+    const { device, root } = t.body.payload
+    const dev = key(record(deviceKey(device)).get(1))
+    const own = verifyClaim(chain, dev, rootPin(root), world.get(x(ownerChangeKey(device, 1))))
+    assert.deepEqual(await followOwner(get, chain, own), own)
+    const seen = await verifyOwnership(get, chain, { device, root })
+    assert.deepEqual(seen.public, dev)
+    assert.equal(seen.epoch, own.epoch)
+    first ??= { own, root }
+  },
+  async transfer(t, chain) {
+    const { device, to, epoch } = t.body.payload
+    const own = await followOwner(get, chain, first.own)
+    assert.ok(equal(own.owner.account, to) && own.epoch === epoch)
+    const root = key(record(accountKey(to)).get(1))
+    assert.equal((await verifyOwnership(get, chain, { device, root })).epoch, epoch)
+    await refuses('not_owner', () => verifyOwnership(get, chain, { device, root: first.root }))
+    // The ledger's word for an owner is worth nothing without the transfer.
+    const k = x(ownerChangeKey(device, epoch))
+    const [envelope] = [world.get(k), world.delete(k)]
+    await refuses('forged', () => followOwner(get, chain, first.own))
+    await refuses('no_change', () => verifyOwnership(get, chain, { device, root }))
+    world.set(k, world.get(x(ownerChangeKey(device, 1))))
+    await refuses('forged', () => followOwner(get, chain, first.own))
+    await refuses('forged', () => verifyOwnership(get, chain, { device, root }))
+    world.set(k, envelope)
+  },
+  async 'rotate-keys'(t, chain) {
+    const root = key(record(accountKey(t.body.account)).get(1))
+    const pin = await followKeys(get, chain, rootPin(root))
+    assert.deepEqual(pin.keys, { version: t.body.payload.version, threshold: t.body.payload.threshold, keys: t.body.payload.keys })
+    const k = x(keyChangeKey(t.body.account, pin.keys.version))
+    const [envelope] = [world.get(k), world.delete(k)]
+    await refuses('no_change', () => followKeys(get, chain, rootPin(root)))
+    world.set(k, envelope)
+    // An older record than the pin is refused, and so are keys that no change gives.
+    await refuses('forged', () => followKeys(get, chain, { ...pin, keys: { ...pin.keys, version: pin.keys.version + 1 } }))
+    await refuses('forged', () => followKeys(get, chain, { ...pin, keys: { ...pin.keys, keys: rootPin(root).keys.keys } }))
+  },
+  async 'create-grant'(t, chain) {
+    const id = txDigest(chain, t.raw)
+    const root = key(record(accountKey(t.body.account)).get(1))
+    const pin = await followKeys(get, chain, rootPin(root))
+    const row = world.get(x(grantKey(id)))
+    assert.deepEqual(verifyGrant(chain, pin, id, row), t.body.payload)
+    await refuses('not_issuer', () => verifyGrant(chain, { ...pin, account: new Uint8Array(20) }, id, row))
+    await refuses('forged', () => verifyGrant(chain, pin, new Uint8Array(32), row))
+    await refuses('forged', () => verifyGrant(chain, { ...pin, keys: { ...pin.keys, threshold: 2 } }, id, row))
+  },
+  async 'revoke-grant'(t, chain) {
+    const id = t.body.payload.grant
+    const pin = await followKeys(get, chain, rootPin(key(record(accountKey(t.body.account)).get(1))))
+    await refuses('grant_revoked', () => verifyGrant(chain, pin, id, world.get(x(grantKey(id)))))
+  },
+  async 'register-device'(t) {
+    const id = deviceId(t.body.payload.key)
+    await refuses('not_owner', () => verifyOwnership(get, new Uint8Array(32), { device: id, root: t.body.payload.key }))
+  },
+}
+
+let first // the ownership that the first claim began
+const seen = new Set()
+const kindName = (n) => Object.keys(TX_KINDS).find((k) => TX_KINDS[k] === n)
+const refuses = (kind, f) => assert.rejects(async () => f(), (e) => e instanceof HosError && (assert.equal(e.kind, kind), true))
+
+async function check(c) {
+  const sets = Object.entries(c.want).filter(([k]) => k.startsWith('set/')).map(([k, v]) => [k.slice(4), unhex(v)])
+  if (!c.hex) {
+    assert.equal(c.name, 'genesis')
+    for (const [k, v] of sets) world.set(k, v)
+    return
+  }
+  const t = decodeTx(unhex(c.hex))
+  const chain = unhex(c.in.chain_digest)
+  const { refused } = c.want
+  if (refused && !signatureKinds.includes(refused)) return assert.equal(validatorsOnly[c.name], refused, 'a refusal that nobody handles')
+  if (refused) return refuses(refused, () => verifySigs(t, chain, required(t.body)))
+  assert.ok(sets.length > 0, 'a case that wants nothing')
+  verifySigs(t, chain, required(t.body))
+  for (const [k, v] of sets) world.set(k, v)
+  await proves[kindName(t.body.kind)](t, chain)
+  seen.add(kindName(t.body.kind))
+}
+
+test('state', async (t) => {
+  const { cases } = load('state')
+  assert.ok(cases.length > 0)
+  for (const c of cases) await t.test(`state: ${c.name}`, () => check(c))
+  assert.deepEqual([...seen].sort(), Object.keys(TX_KINDS).sort())
+  for (const name of Object.keys(validatorsOnly)) assert.ok(cases.some((c) => c.name === name), `${name} is not in the file`)
+})
+
+test('the account of a record is that of its first key', async () => {
+  for (const [k, v] of world) {
+    if (!k.startsWith('61')) continue
+    assert.equal(x(accountId(key(decode(v, 66560).get(1)))), k.slice(2))
+  }
+})
