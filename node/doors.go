@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 
@@ -45,11 +44,10 @@ func (n *Node) forPhones() (*api.Phone, error) {
 	if s.PhoneCert == "" {
 		return p, nil
 	}
-	pair, err := tls.LoadX509KeyPair(s.PhoneCert, s.PhoneKey)
-	if err != nil {
-		return nil, fmt.Errorf("phone_tls_cert and phone_tls_key: %w", err)
+	var err error
+	if p.TLS, err = api.LoadTLS(s.PhoneCert, s.PhoneKey, s.PhoneHosts); err != nil {
+		return nil, err
 	}
-	p.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
 	return p, nil
 }
 
