@@ -8,6 +8,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/key/keytest"
 	"github.com/hybridos-net/hybridos/chain/tx"
 	"github.com/hybridos-net/hybridos/sdk"
 	"github.com/hybridos-net/hybridos/sdk/sdktest"
@@ -47,6 +48,20 @@ func TestCaller_Sign(t *testing.T) {
 	b = c.Body
 	if b.Principal != k.Public().AccountID() || *b.Grant != (tx.ID{5}) || b.Nonce != 6 || b.Expires-b.IssuedAt != 2000 || b.Seen != 0 {
 		t.Errorf("under a grant: %+v", b)
+	}
+}
+
+// A caller may hold any kind of key.
+func TestCaller_Phone(t *testing.T) {
+	for _, k := range []key.Signer{keytest.P256("browser"), keytest.Phone("phone")} {
+		caller := sdk.Caller{Key: k, Nonce: func() (uint64, error) { return 1, nil }}
+		c, err := caller.Sign(sdk.Call{Device: key.DeviceID{7}, Epoch: 1, Endpoint: "lock", Method: "open"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.VerifyBy(codec.ChainDigest{}, k.Public()); err != nil {
+			t.Errorf("algorithm %d: %v", k.Public().Alg, err)
+		}
 	}
 }
 

@@ -36,6 +36,9 @@ const (
 	hotGrant = 10 * time.Minute
 	// maxStored is the longest record: a receipt and the fields around it.
 	maxStored = 9 << 10
+	// maxOwner is the longest record of the pinned owner: tx.MaxKeys keys, and a
+	// passkey has up to 700 bytes.
+	maxOwner = 16 << 10
 )
 
 // Limits are the device's own bounds. A zero means the default.

@@ -67,7 +67,7 @@ func openRights(cfg Config, device key.DeviceID) (*rights, error) {
 		return r, err
 	}
 	own := new(state.Ownership)
-	if err := codec.Unmarshal(raw, own, maxStored); err != nil {
+	if err := codec.Unmarshal(raw, own, maxOwner); err != nil {
 		return nil, fmt.Errorf("read the stored owner: %w", err)
 	}
 	if own.Device != device {

@@ -322,7 +322,7 @@ func (w *world) guestBody() command.Body {
 	return b
 }
 
-func (w *world) sign(b command.Body, k *key.Private) []byte {
+func (w *world) sign(b command.Body, k key.Signer) []byte {
 	w.t.Helper()
 	c, err := command.New(b)
 	if err != nil {
