@@ -35,6 +35,7 @@ type world struct {
 	height  int64
 	now     time.Time
 	down    bool                         // no node answers
+	sending func() error                 // what happens when a transaction is on its way
 	refuse  int                          // so many transactions find another one before them
 	spoil   func(*command.Receipt) error // what goes wrong on the way back
 	before  func(heads int, w *world)    // what happens between two headers of Follow
@@ -122,9 +123,21 @@ func (w *world) View(ctx context.Context) (View, error) {
 
 func (w *world) ViewAfter(ctx context.Context, _ int64) (View, error) { return w.View(ctx) }
 
+// set changes the world while a command line is at work in it.
+func (w *world) set(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+}
+
 func (w *world) Submit(_ context.Context, t *tx.Tx) (int64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.sending != nil {
+		if err := w.sending(); err != nil {
+			return 0, err
+		}
+	}
 	if w.down {
 		return 0, w.noNode()
 	}

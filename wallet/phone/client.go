@@ -120,15 +120,18 @@ func (c *Client) persist(ctx context.Context, lost *bool, request func() error) 
 	for n := 1; ; n++ {
 		err := request()
 		again := errors.Is(err, Unreachable) || errors.Is(err, RateLimited)
-		if err != nil && ctx.Err() != nil {
+		if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 			return ctx.Err()
 		}
-		if !again || n == tries {
+		if !again || n == tries || ctx.Err() != nil {
 			return err
 		}
 		*lost = *lost || errors.Is(err, Unreachable)
-		if err := c.pause(ctx, wait); err != nil {
-			return err
+		if paused := c.pause(ctx, wait); paused != nil {
+			if errors.Is(paused, context.Canceled) {
+				return paused
+			}
+			return err // why it took too long says more than that it did
 		}
 		wait *= 2
 	}

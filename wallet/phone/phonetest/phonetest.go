@@ -131,8 +131,8 @@ type Phone struct {
 	Public func(phone.Offer) key.Public
 	// Sign, if set, gives another proof.
 	Sign func(*keytest.Passkey, [32]byte) key.Signature
-	// AfterKey, if set, is called when the key is in the box.
-	AfterKey func()
+	// BeforeKey, if set, is called before the key is put into the box.
+	BeforeKey func()
 	// BeforeProof, if set, is called before the proof is put into the box.
 	BeforeProof func()
 }
@@ -170,11 +170,11 @@ func (p Phone) Add(ctx context.Context, link string) (Outcome, error) {
 		public = p.Public(out.Offer)
 	}
 	out.Compare = secret.Compare(public)
+	if p.BeforeKey != nil {
+		p.BeforeKey()
+	}
 	if err := c.Post(ctx, box, &phone.Key{Public: public, Label: p.Label}); err != nil {
 		return out, err
-	}
-	if p.AfterKey != nil {
-		p.AfterKey()
 	}
 	if out.Offer.Purpose == phone.Own {
 		if err := p.prove(ctx, c, box, &out, public); err != nil {
@@ -190,30 +190,11 @@ func (p Phone) Add(ctx context.Context, link string) (Outcome, error) {
 	return out, nil
 }
 
-// prove looks at the transaction as a page does, and signs it. A refusal of
-// the wallet's ends the wait: it may come instead of the transaction.
+// prove looks at the transaction as a page does, and signs it.
 func (p Phone) prove(ctx context.Context, c *phone.Client, box phone.Box, out *Outcome, public key.Public) error {
-	var t phone.Tx
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	refused := make(chan phone.Done, 1)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	wg.Go(func() {
-		var d phone.Done
-		if c.Wait(ctx, box, &d) == nil {
-			refused <- d
-			cancel()
-		}
-	})
-	if err := c.Wait(ctx, box, &t); err != nil {
-		select {
-		case d := <-refused:
-			return fmt.Errorf("%w: %s", ErrNotAdded, d.Text)
-		default:
-			return err
-		}
+	t, err := awaitTx(ctx, c, box)
+	if err != nil {
+		return err
 	}
 	if err := checkRotation(t.Body, out.Offer, public); err != nil {
 		return err
@@ -227,6 +208,27 @@ func (p Phone) prove(ctx context.Context, c *phone.Client, box phone.Box, out *O
 		p.BeforeProof()
 	}
 	return c.Post(ctx, box, &phone.Proof{Signature: sig})
+}
+
+// awaitTx waits for the transaction, or for the wallet's refusal, which may
+// come instead.
+func awaitTx(ctx context.Context, c *phone.Client, box phone.Box) (phone.Tx, error) {
+	var t phone.Tx
+	var d phone.Done
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if c.Wait(ctx, box, &d) == nil {
+			cancel()
+		}
+	})
+	err := c.Wait(ctx, box, &t)
+	cancel()
+	wg.Wait()
+	if err != nil && d.Status == phone.NotAdded {
+		err = fmt.Errorf("%w: %s", ErrNotAdded, d.Text)
+	}
+	return t, err
 }
 
 // checkRotation wants a change of the offered account's keys that adds the
