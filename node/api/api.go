@@ -26,7 +26,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/light"
 	"github.com/hybridos-net/hybridos/node/box"
 	"github.com/hybridos-net/hybridos/p2p/fetch"
@@ -66,11 +65,11 @@ type Status struct {
 	Refused   uint64        `json:"-"`
 }
 
-// Config configures New. Ledger is needed.
+// Config configures New. Ledger, Devices and Index are needed.
 type Config struct {
 	Ledger  Ledger
-	Devices Devices      // nil: no device is reached
-	Index   Index        // nil: the lists are empty
+	Devices Devices
+	Index   Index
 	Phone   *Phone       // nil: phones are not served
 	Logger  *slog.Logger // nil discards
 }
@@ -90,17 +89,11 @@ type Server struct {
 
 // New makes a server; it starts nothing.
 func New(cfg Config) (*Server, error) {
-	if cfg.Ledger == nil {
-		return nil, errors.New("api: a ledger is needed")
+	if cfg.Ledger == nil || cfg.Devices == nil || cfg.Index == nil {
+		return nil, errors.New("api: a ledger, devices and an index are needed")
 	}
 	if cfg.Phone != nil && cfg.Phone.Page == nil {
 		return nil, errors.New("api: phones need a page")
-	}
-	if cfg.Devices == nil {
-		cfg.Devices = noDevices{}
-	}
-	if cfg.Index == nil {
-		cfg.Index = noIndex{}
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -119,28 +112,6 @@ func New(cfg Config) (*Server, error) {
 	}
 	return s, nil
 }
-
-// noDevices and noIndex stand in for what a server was made without.
-type (
-	noDevices struct{}
-	noIndex   struct{}
-)
-
-var (
-	_ Devices = noDevices{}
-	_ Index   = noIndex{}
-)
-
-func (noDevices) Online(key.DeviceID) bool                        { return false }
-func (noDevices) Watch(context.Context, func(key.DeviceID, bool)) {}
-func (noDevices) Forward(context.Context, key.DeviceID, []byte) ([]byte, error) {
-	return nil, ErrOffline
-}
-
-func (noIndex) Head() Head                                         { return Head{} }
-func (noIndex) DevicesOf(key.AccountID) ([]OwnedDevice, Head)      { return nil, Head{} }
-func (noIndex) GrantsTo(key.KeyID) ([]GrantRef, Head)              { return nil, Head{} }
-func (noIndex) Watch(context.Context, func(Head, []key.AccountID)) {}
 
 // Handler is the interface for this machine, for tests and embedding.
 func (s *Server) Handler() http.Handler { return s.local.http.Handler }

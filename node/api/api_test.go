@@ -320,7 +320,7 @@ func TestServer_BusyOverTheLimit(t *testing.T) {
 }
 
 func TestServer_RunEndsWithContext(t *testing.T) {
-	s, err := New(Config{Ledger: &fake{status: Status{Height: 1, Time: time.Unix(5, 0)}}})
+	s, err := New(Config{Ledger: &fake{status: Status{Height: 1, Time: time.Unix(5, 0)}}, Devices: &devices{}, Index: &lists{}})
 	if err != nil {
 		t.Fatal(err)
 	}

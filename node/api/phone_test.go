@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -297,6 +298,31 @@ func TestServer_WhichListenerServesWhat(t *testing.T) {
 	}
 }
 
+// The document names every path with its listeners, and every class with its
+// places.
+func TestRoutes_Documented(t *testing.T) {
+	raw, err := os.ReadFile("../../docs/spec/http.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := string(raw)
+	ids := strings.NewReplacer("/accounts/{id}", "/accounts/{hosacc1…}", "/devices/{id}", "/devices/{hosdev1…}",
+		"/grants/{id}", "/grants/{hex id}", "/keys/{id}", "/keys/{hoskey1…}", "/records/{key}", "/records/{hex key}")
+	for _, r := range newPhone(t, &fake{}, &devices{}, &lists{}).routes() {
+		mark := " |"
+		if r.phone {
+			mark = " P |"
+		}
+		if row := "| `" + ids.Replace(r.pattern) + "` |" + mark; !strings.Contains(doc, row) {
+			t.Errorf("docs/spec/http.md lacks %s", row)
+		}
+		c := r.class
+		if !strings.Contains(doc, fmt.Sprintf("| %s | ", c.name)) || !strings.Contains(doc, fmt.Sprintf(" | %d | ", c.all)) {
+			t.Errorf("docs/spec/http.md lacks the %d places of %s", c.all, c.name)
+		}
+	}
+}
+
 func TestServer_PhoneNames(t *testing.T) {
 	for name, c := range map[string]struct {
 		hosts        []string
@@ -384,15 +410,27 @@ func TestServer_SecurityHeaders(t *testing.T) {
 }
 
 func TestNew_Refuses(t *testing.T) {
-	if _, err := New(Config{}); err == nil {
-		t.Error("no ledger")
+	good := Config{Ledger: &fake{}, Devices: &devices{}, Index: &lists{}}
+	for name, change := range map[string]func(*Config){
+		"no ledger": func(c *Config) { c.Ledger = nil }, "no devices": func(c *Config) { c.Devices = nil },
+		"no index": func(c *Config) { c.Index = nil }, "no page": func(c *Config) { c.Phone = &Phone{} },
+	} {
+		c := good
+		change(&c)
+		if _, err := New(c); err == nil {
+			t.Error(name)
+		}
 	}
-	if _, err := New(Config{Ledger: &fake{}, Phone: &Phone{}}); err == nil {
-		t.Error("no page")
-	}
-	s, err := New(Config{Ledger: &fake{}})
+	s, err := New(good)
 	if err != nil || s.PhoneHandler() != nil {
-		t.Errorf("%v, %v", err, s.PhoneHandler())
+		t.Fatalf("%v, %v", err, s.PhoneHandler())
+	}
+	l := newPipes()
+	if err := s.RunPhone(t.Context(), l); err == nil {
+		t.Error("phones are served without a page")
+	}
+	if _, err := l.Accept(); err == nil {
+		t.Error("the listener stays open")
 	}
 }
 

@@ -57,7 +57,7 @@ func TestRunPhone_TLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Config{Ledger: &fake{}, Phone: &Phone{
+	s, err := New(Config{Ledger: &fake{}, Devices: &devices{}, Index: &lists{}, Phone: &Phone{
 		TLS: cfg, Hosts: []string{"door.example"},
 		Page: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, page) }),
 	}})
