@@ -19,6 +19,9 @@ import { HosError } from './error.js'
 const MAX_DEPTH = 8
 const MAX_ITEMS = 1024
 
+/** Maps that were read and have a key twice: `malformed` where they are records. @type {WeakSet<Map<any, any>>} */
+export const repeated = new WeakSet()
+
 /** The labels that keep the domains of signatures and hashes apart. */
 export const LABELS = Object.freeze({
   tx: 'hybridos/tx/v1',
@@ -55,11 +58,25 @@ export function encode(value) {
  * @returns {any}
  */
 export function decode(bytes, max) {
+  return decodeAs(bytes, max, (v) => v)
+}
+
+/**
+ * decode with a look at the value before its form is judged: what is of the
+ * wrong shape is `malformed` also where it is not canonical.
+ * @template T
+ * @param {Uint8Array} bytes
+ * @param {number} max
+ * @param {(v: any) => T} shape throws `malformed`
+ * @returns {T}
+ */
+export function decodeAs(bytes, max, shape) {
   if (!(bytes instanceof Uint8Array)) throw new HosError('malformed', 'not bytes')
   if (bytes.length > max) throw new HosError('too_large', `${bytes.length} bytes, at most ${max}`)
-  const value = read(bytes)
-  if (!equal(raw(value), bytes)) throw new HosError('not_canonical', 're-encoding gives other bytes')
-  return value
+  const { value, loose } = read(bytes)
+  const out = shape(value)
+  if (loose || !equal(raw(value), bytes)) throw new HosError('not_canonical', loose || 're-encoding gives other bytes')
+  return out
 }
 
 /**
@@ -142,8 +159,7 @@ function read(bytes) {
   const r = new Reader(bytes)
   const value = r.item(0)
   if (r.at !== bytes.length) throw new HosError('malformed', 'bytes after the end')
-  if (r.loose) throw new HosError('not_canonical', r.loose)
-  return value
+  return { value, loose: r.loose }
 }
 
 /**
@@ -214,6 +230,7 @@ class Reader {
       const encoded = this.bytes.subarray(from, this.at)
       if (last && compare(last, encoded) >= 0) this.loose ||= 'map keys out of order'
       last = encoded
+      if (out.has(key)) repeated.add(out)
       out.set(key, this.item(depth))
     }
     return out

@@ -3,7 +3,7 @@
  * says both how a record is read and how it is written; a field that is not
  * where and what the table says is refused as the Go code refuses it.
  */
-import { decode, encode } from './codec.js'
+import { decodeAs, encode, repeated } from './codec.js'
 import { HosError } from './error.js'
 
 /**
@@ -101,7 +101,7 @@ export function record(table) {
  * @returns {any}
  */
 export function unpack(table, b, max, name) {
-  return fromMap(table, decode(b, max), name)
+  return decodeAs(b, max, (v) => fromMap(table, v, name))
 }
 
 /**
@@ -120,18 +120,21 @@ export function pack(table, v, name) {
  * @param {string} name
  */
 export function fromMap(table, v, name) {
+  if (v === null) throw new HosError('not_canonical', `${name}: null for a record`)
   if (!(v instanceof Map)) throw malformed(name, 'not a record')
+  if (repeated.has(v)) throw malformed(name, 'a field twice')
   /** @type {any} */
   const out = {}
   const known = new Set()
   let missing = ''
   for (const [field, [number, type, optional]] of Object.entries(table)) {
     known.add(number)
-    if (!v.has(number)) {
-      if (!optional) missing ||= field
+    const there = v.get(number)
+    if (there === undefined || there === null) {
+      if (!optional || there === null) missing ||= field
       continue
     }
-    out[field] = type.read(v.get(number), `${name}.${field}`)
+    out[field] = type.read(there, `${name}.${field}`)
     if (optional && type.empty(out[field])) missing ||= field
   }
   for (const k of v.keys()) if (!known.has(k)) throw malformed(name, `unknown field ${String(k)}`)

@@ -92,7 +92,9 @@ test('records: each departure from the table', () => {
     'a401010242010203800440': 'not_canonical', // there and empty
     'a401010242010203800500': 'malformed', // unknown field
     'a4010102420102038161616100': 'malformed', // a key that is no number
-    '80': 'malformed',
+    'a401010102024201020380': 'malformed', // a field twice
+    'a301f6024201020380': 'not_canonical', // null
+    '80': 'malformed', 'f6': 'not_canonical',
   }
   for (const [hex, want] of Object.entries(cases)) assert.throws(() => unpack(table, unhex(hex), 64, 'record'), kind(want), hex)
   assert.throws(() => pack(table, { ...good, n: 256 }, 'record'), kind('malformed'))
