@@ -49,6 +49,14 @@ func Run(ctx context.Context, o Options, out, talk io.Writer) error {
 			report.Agent, err = agentFigures(ctx, o)
 			return err
 		}},
+		{"verdicts by algorithm", func() (err error) {
+			report.Verdicts, err = verdicts(o)
+			return err
+		}},
+		{"the phone page", func() (err error) {
+			report.Phone, err = phoneFigures(ctx, o)
+			return err
+		}},
 	} {
 		fmt.Fprintf(talk, "measuring %s\n", part.name)
 		if err := part.run(); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/state"
+	"github.com/hybridos-net/hybridos/chain/tx"
 	"github.com/hybridos-net/hybridos/deviceos/clock"
 	"github.com/hybridos-net/hybridos/deviceos/gate"
 	"github.com/hybridos-net/hybridos/deviceos/peripheral"
@@ -52,7 +53,8 @@ type noBolt struct{}
 
 func (noBolt) Actuate(context.Context, gate.Order) ([]byte, error) { return []byte(`{}`), nil }
 
-func openDoor(dir string) (*door, error) {
+// openDoor makes the device of an owner who has further keys that may invoke.
+func openDoor(dir string, more ...key.Public) (*door, error) {
 	d := &door{chain: codec.ChainDigest{1}}
 	var err error
 	if d.owner, err = key.Generate(rand.Reader); err != nil {
@@ -66,8 +68,12 @@ func openDoor(dir string) (*door, error) {
 	}
 	root, id := d.owner.Public(), d.device.Public().DeviceID()
 	account := root.AccountID()
+	keys := state.RootKeySet(root)
+	for _, k := range more {
+		keys.Keys = append(keys.Keys, tx.AccountKey{Key: k, Rights: tx.RightInvoke})
+	}
 	ledger := still{records: map[string][]byte{
-		string(state.AccountKey(account)): codec.MustMarshal(state.Account{Root: root, KeySet: state.RootKeySet(root), Sequence: 1}),
+		string(state.AccountKey(account)): codec.MustMarshal(state.Account{Root: root, KeySet: keys, Sequence: 1}),
 		string(state.DeviceKey(id)): codec.MustMarshal(state.Device{
 			Key: d.device.Public(), SealKey: [32]byte{1}, Model: "bench", Epoch: 1, Owner: &account,
 		}),
@@ -83,7 +89,7 @@ func openDoor(dir string) (*door, error) {
 		Chain: d.chain, Key: d.owner, Principal: account, Salt: 1,
 		Nonce: func() (uint64, error) { d.nonce++; return d.nonce, nil },
 	}
-	return d, d.gate.Arm(state.Ownership{Device: id, Epoch: 1, Owner: state.NewPin(root)})
+	return d, d.gate.Arm(state.Ownership{Device: id, Epoch: 1, Owner: state.Pin{Account: account, Keys: keys}})
 }
 
 func (d *door) close() error { return d.vault.Close() }
@@ -98,14 +104,23 @@ func (d *door) handle(raw []byte) []byte { return d.gate.Handle(context.Backgrou
 
 // check is what every sender does with an answer: verify the device's receipt.
 func (d *door) check(answer []byte, id command.ID) error {
+	if err := d.accepted(answer); err != nil {
+		return err
+	}
 	r, err := command.DecodeReceipt(answer)
 	if err != nil {
 		return err
 	}
-	if r.Body.Code != command.OK {
-		return fmt.Errorf("the door answered %s", r.Body.Code)
-	}
 	return r.Verify(d.chain, d.device.Public(), id)
+}
+
+// accepted looks whether the answer says that the command was executed.
+func (d *door) accepted(answer []byte) error {
+	r, err := command.DecodeReceipt(answer)
+	if err == nil && r.Body.Code != command.OK {
+		err = fmt.Errorf("the door answered %s", r.Body.Code)
+	}
+	return err
 }
 
 // echoDoor answers every command with the same bytes at once: what remains is

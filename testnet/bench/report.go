@@ -13,6 +13,8 @@ type Report struct {
 	Gate, Bare []roundTripRow
 	Ledgers    []ledgerRow
 	Agent      agentRow
+	Verdicts   []verdictRow
+	Phone      phoneRow
 	Rounds     int
 }
 
@@ -26,6 +28,8 @@ func (r *Report) write(out io.Writer) error {
 	roundTripTable(&b, "The same bytes, transport alone", "An echo of 300 bytes in the place of the gate. No bar is set here; it shows what the transport itself costs.", r.Bare, nil)
 	r.ledgerTable(&b)
 	r.agentTable(&b)
+	r.verdictTable(&b)
+	r.phoneTable(&b)
 	_, err := io.WriteString(out, b.String())
 	return err
 }
@@ -56,6 +60,28 @@ func (r *Report) agentTable(b *strings.Builder) {
 	fmt.Fprintf(b, "| memory after pairing | %.1f MB | | |\n", mega(a.Idle))
 	fmt.Fprintf(b, "| memory after the commands | %.1f MB | %d MB | %s |\n", mega(a.Busy), agentRSSBar/1_000_000, holds(a.Busy <= agentRSSBar))
 	fmt.Fprintf(b, "| signed command to receipt, through bus and lock app | p50 %s, p99 %s | | |\n", micro(a.P50), micro(a.P99))
+}
+
+func (r *Report) verdictTable(b *strings.Builder) {
+	b.WriteString("\n## Algorithms\n\nCPU time of the device's process for one command: the signature check alone, and the gate's whole answer with two syncs and a signed receipt.\n\n| algorithm | bytes | check | whole answer |\n|---|---|---|---|\n")
+	for _, v := range r.Verdicts {
+		fmt.Fprintf(b, "| %s | %d | %s | %s |\n", v.Name, v.Bytes, micro(v.Verify), micro(v.Verdict))
+	}
+}
+
+// bundleBar is the most that the phone page may weigh, gzip.
+const bundleBar = 150_000
+
+func (r *Report) phoneTable(b *strings.Builder) {
+	size := r.Phone.Bundle
+	b.WriteString("\n## The phone page\n\nA real Chromium with a virtual authenticator on the page that `hosd` serves: from the click on Open to the green that only the device's verified receipt gives, through node, mesh, agent, bus and lock app on loopback.\n\n| figure | value | bar | |\n|---|---|---|---|\n")
+	fmt.Fprintf(b, "| bundle, gzip | %.1f KB | %d KB | %s |\n", float64(size)/1e3, bundleBar/1000, holds(size <= bundleBar))
+	if r.Phone.Absent {
+		b.WriteString("| click to verified receipt | not measured: no Chromium on this machine | | |\n")
+		return
+	}
+	fmt.Fprintf(b, "| click to verified receipt | p50 %s, p99 %s | | |\n", micro(r.Phone.P50), micro(r.Phone.P99))
+	fmt.Fprintf(b, "| of that, the browser's own assertion | p50 %s | | |\n", micro(r.Phone.Assert))
 }
 
 // verdict is the last column of a comparison.

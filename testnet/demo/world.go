@@ -11,7 +11,9 @@ import (
 	"strings"
 
 	"github.com/hybridos-net/hybridos/chain/command"
+	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/sdk"
+	"github.com/hybridos-net/hybridos/testnet/browser"
 	"github.com/hybridos-net/hybridos/testnet/harness"
 	"github.com/hybridos-net/hybridos/wallet/keystore"
 )
@@ -27,6 +29,9 @@ type world struct {
 	front, garage lock
 	ring          *keystore.Ring // the owner's keys, for what no wallet would sign
 	caller        sdk.Caller     // signs with them, in a lane of its own
+
+	phone    *browser.Browser // nil: there is none on this machine
+	phoneKey key.KeyID
 
 	guestGrant string
 	spareGrant string           // one that is only there to be revoked

@@ -54,7 +54,13 @@ type door struct {
 // pairedDoor brings a network up and pairs its lock with the real wallet.
 func pairedDoor(t *testing.T) *door {
 	t.Helper()
-	n, ctx := up(t, shape(t, "default"))
+	return pairedDoorOn(t, "default")
+}
+
+// pairedDoorOn does so on a network that has a name.
+func pairedDoorOn(t *testing.T, name string) *door {
+	t.Helper()
+	n, ctx := up(t, shape(t, name))
 	d := &door{t: t, ctx: ctx, net: n, owner: must(n.NewPerson(ctx, harness.OwnerName))(t)}
 	d.hos(0, "key", "new")
 	d.hos(0, "device", "pair", "--name", "dev1", must(n.PairingCode(ctx, "dev1"))(t))
