@@ -240,8 +240,8 @@ func (a *App) keyRevoke() *cobra.Command {
 	return &cobra.Command{
 		Use: "revoke KEYID", Aliases: []string{"remove"}, Short: "Take a key's place in your account away", Args: cobra.ExactArgs(1),
 		Long: `Ends a key of your account, for instance that of a lost phone: from the next
-block on no device obeys it, and a device that has no news from the ledger for a
-minute obeys nobody. If the key could sign for the account, the grants that it
+block on no device obeys it, and a door without news from the ledger for a minute
+opens for nobody. If the key could sign for the account, the grants that it
 signed end too; a phone's key never could. hos key list shows the ids. The
 grants of a guest's phone end with hos grant revoke.`,
 		RunE: func(c *cobra.Command, args []string) error {

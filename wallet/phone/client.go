@@ -190,6 +190,8 @@ func (c *Client) refusal(status int, raw []byte) error {
 		return refuse(NotANode, "%s is a node that serves no phones: its operator sets phone_listen", c.origin)
 	case "no_message":
 		return errNoMessage
+	case "unavailable":
+		return refuse(Unreachable, "%s is starting or stopping", c.origin)
 	case "slot_taken":
 		return refuse(SlotTaken, "%s: somebody else has used this link", c.origin)
 	case "too_many_boxes":

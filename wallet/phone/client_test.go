@@ -136,6 +136,7 @@ func TestClient_Refusals(t *testing.T) {
 		"rate limit":        {code(429, "rate_limited"), phone.RateLimited, "", phone.Tries - 1},
 		"busy":              {code(503, "busy"), phone.RateLimited, "", phone.Tries - 1},
 		"no phone page":     {code(404, "no_path"), phone.NotANode, "phone_listen", 0},
+		"stopping":          {code(503, "unavailable"), phone.Unreachable, "stopping", phone.Tries - 1},
 		"wrong name":        {code(403, "bad_host"), phone.Refused, "bad_host", 0},
 		"a proxy":           {answer(502, "text/html", "<h1>"), phone.Unreachable, "502", phone.Tries - 1},
 		"a web site":        {answer(200, "text/html", "<h1>"), phone.NotANode, "text/html", 0},
