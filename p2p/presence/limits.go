@@ -27,6 +27,10 @@ const (
 	// then one more in each such time. An honest device makes one.
 	burst  = 8
 	refill = time.Second
+	// connTag and connWorth are what a device's connection is worth to a host that
+	// has too many; a stranger's is worth nothing.
+	connTag   = "hybridos-device"
+	connWorth = 100
 	// talk bounds one conversation, at either end.
 	talk = 10 * time.Second
 )

@@ -163,6 +163,18 @@ func TestServer_ComesAndGoes(t *testing.T) {
 	}
 }
 
+// The host spares devices when it has too many connections.
+func TestServer_WorthMoreThanStrangers(t *testing.T) {
+	w, h, stranger := newWorld(t, p2ptest.Full(t), Config{}), p2ptest.Slim(t), p2ptest.Slim(t)
+	p2ptest.Connect(t, h, w.host)
+	p2ptest.Connect(t, stranger, w.host)
+	w.mustAnnounce(h, secret(t, "device"))
+	worth := func(h meshHost) int { return w.host.ConnManager().GetTagInfo(h.ID()).Value }
+	if worth(h) < worth(stranger)+connWorth {
+		t.Errorf("a device is worth %d, a stranger %d", worth(h), worth(stranger))
+	}
+}
+
 // The newest connection of a device counts; the end of an older one means
 // nothing.
 func TestServer_NewestWins(t *testing.T) {

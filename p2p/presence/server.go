@@ -198,6 +198,9 @@ func (s *Server) take(ctx context.Context, c network.Conn, raw []byte) error {
 	if err := s.note(id, c); err != nil {
 		return err
 	}
+	// Strangers who open connections until some have to be closed do not cut off
+	// the devices. The host forgets it with the peer's last connection.
+	s.cfg.Host.ConnManager().TagPeer(c.RemotePeer(), connTag, connWorth)
 	// Who left while we looked was told of before it was noted.
 	if c.IsClosed() {
 		s.gone(c)
