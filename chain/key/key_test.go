@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -337,6 +339,27 @@ func TestErrorKinds_Print(t *testing.T) {
 	var e *key.Error
 	if !errors.As(err, &e) || e.Kind.Error() != "unknown_alg" || err.Error() != "unknown_alg: algorithm 0" {
 		t.Fatalf("got %v", err)
+	}
+}
+
+// TestErrorKinds_Documented: docs/spec/keys.md has a row for every kind.
+func TestErrorKinds_Documented(t *testing.T) {
+	source, err := os.ReadFile("error.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("../../docs/spec/keys.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := regexp.MustCompile(`ErrorKind = "(\w+)"`).FindAllStringSubmatch(string(source), -1)
+	for _, k := range kinds {
+		if !strings.Contains(string(doc), "| `"+k[1]+"` |") {
+			t.Errorf("docs/spec/keys.md has no row for %s", k[1])
+		}
+	}
+	if len(kinds) != 10 {
+		t.Errorf("%d kinds in error.go, want 10", len(kinds))
 	}
 }
 
