@@ -353,6 +353,7 @@ async function forget() {
   await start()
 }
 
+main.replaceChildren() // what the page shows before this runs
 const reason = unfit(location, {
   secure: window.isSecureContext, passkeys: 'PublicKeyCredential' in window && !!navigator.credentials, storage: 'indexedDB' in window,
 })

@@ -1,7 +1,7 @@
 import { html, LitElement, nothing } from 'lit'
 import { ASK } from './provider.js'
 import { look } from './look.js'
-import { explain, label } from './words.js'
+import { done, explain, label } from './words.js'
 
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {import('./session.js').Outcome} Outcome */
@@ -173,13 +173,21 @@ export class HosLock extends LitElement {
     const ask = this.state === 'unknown' && this.pending
     return html`<button part="open" class="main" ?disabled=${this.busy} aria-busy=${this.busy} @click=${this.#press}>
         ${this.busy ? html`<span class="spin" aria-hidden="true"></span>` : nothing}
-        <span>${this.busy ? { signing: 'Confirm…', sent: 'Waiting…' }[/** @type {'signing' | 'sent'} */ (this.state)] : ask ? 'Ask again' : label(main)}</span>
+        <span>${this.#caption(main)}</span>
       </button>
       <div class="more">
         ${ask ? html`<button part="anew" ?disabled=${this.busy} @click=${() => this.act(main)}>${label(main)} with a new command</button>` : nothing}
         ${this.state === 'forged' && this.pending ? html`<button part="again" @click=${this.again}>Ask what became of it</button>` : nothing}
         ${device.methods.includes('lock') && !ask ? html`<button part="lock" ?disabled=${this.busy} @click=${() => this.act('lock')}>Lock</button>` : nothing}
       </div>`
+  }
+
+  /** What the big button says. @param {string} main */
+  #caption(main) {
+    if (this.busy) return this.state === 'signing' ? 'Confirm…' : 'Waiting…'
+    if (this.state === 'unknown' && this.pending) return 'Ask again'
+    if (this.state === 'executed' && this.outcome) return html`✓ ${done(this.outcome.method)}<small>Touch to ${label(main).toLowerCase()} again</small>`
+    return label(main)
   }
 
   #message() {

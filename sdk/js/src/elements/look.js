@@ -31,6 +31,7 @@ export const look = css`
     width: 100%; min-height: 104px; font-size: 1.6rem; border: 0; border-radius: 20px; display: flex; gap: 14px; align-items: center; justify-content: center;
     background: var(--hos-accent, #234e70); color: var(--hos-on-accent, #fff); transition: background .3s;
   }
+  .main small { display: block; font-size: .85rem; font-weight: 500; opacity: .9; }
   .main:active:not(:disabled) { transform: scale(.985); }
   :host([state='executed']) .main { background: var(--hos-good, #1a7f4b); color: var(--hos-on-good, #fff); }
   .more { display: flex; flex-wrap: wrap; gap: 10px; margin-top: 10px; }

@@ -88,14 +88,14 @@ const BY_KIND = {
 const unknownCode = (code) => say('no', 'The lock refused', `It answered with ${code}, which this page does not know. Reload the page.`)
 
 /** What an `executed` is called, by method. @type {Record<string, string>} */
-const DONE = { open: 'Open', unlock: 'Unlocked', lock: 'Locked' }
+const DONE = { open: 'Opened', unlock: 'Unlocked', lock: 'Locked' }
 
 /**
  * @param {import('./session.js').Outcome} o
  * @returns {Words}
  */
 export function explain(o) {
-  if (o.state === 'executed') return say('good', DONE[o.method] ?? 'Done', 'Your lock says so; its signature was verified on this phone.')
+  if (o.state === 'executed') return say('good', done(o.method), 'Your lock says so; its signature was verified on this phone.')
   if (o.state === 'forged') return BY_KIND.forged
   if (o.receipt && o.again && (o.code === 'expired' || o.code === 'replayed')) {
     return say('wait', 'Not known', 'The lock does not remember this command any more. It may have been done when it was first sent. Look at the lock.')
@@ -107,6 +107,9 @@ export function explain(o) {
 
 /** The codes of receipts that have words, for the test of completeness. */
 export const spokenCodes = () => Object.keys(BY_CODE)
+
+/** What a method has done when it is done. @param {string} method */
+export const done = (method) => DONE[method] ?? 'Done'
 
 /** How a method's button is called. @param {string} method */
 export const label = (method) => ({ open: 'Open', unlock: 'Unlock', lock: 'Lock' })[method] ?? method
