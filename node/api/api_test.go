@@ -165,6 +165,7 @@ func TestServer_Errors(t *testing.T) {
 		{"no_path", 404, fake{}, request("DELETE", "/v2/tx", "")},
 		{"no_path", 404, fake{}, request("DELETE", "/v1/tx", "")},
 		{"no_path", 404, fake{}, request("GET", "/v1/commands", "")},
+		{"no_path", 404, fake{}, request("HEAD", "/v1/events", "")},
 		{"bad_host", 403, fake{}, httptest.NewRequest("GET", "http://evil.example/v1/status", nil)},
 		{"bad_host", 403, fake{}, httptest.NewRequest("GET", "http://127.0.0.1.evil.example/v1/status", nil)},
 		{"bad_host", 403, fake{}, httptest.NewRequest("GET", "http://192.168.1.2:80/v1/status", nil)},

@@ -34,6 +34,10 @@ type stream struct {
 // events tells heads, devices that come and go, and changes of rights, until
 // the reader or the node goes.
 func (s *Server) events(w http.ResponseWriter, r *http.Request, _ []byte) {
+	if r.Method != http.MethodGet { // HEAD: a stream that writes nothing would not notice its end
+		s.fail(w, errNoPath)
+		return
+	}
 	account, asked, err := eventsQuery(r)
 	if err != nil {
 		s.fail(w, err)

@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,4 +116,21 @@ func TestLimits_Fit(t *testing.T) {
 	if all > maxConns || each > maxConnsEach {
 		t.Error(fmt.Sprint(all, each))
 	}
+}
+
+// However the Host header is written, only our names pass.
+func FuzzDoor_HostOK(f *testing.F) {
+	for _, s := range []string{"door.example", "DOOR.example:1", "door.example:", "[door.example]", "[door.example]:1", "door.example:x", "a:b:c", "[::1]:1", ""} {
+		f.Add(s)
+	}
+	d := &door{hosts: []string{"door.example"}}
+	f.Fuzz(func(t *testing.T, s string) {
+		if !d.hostOK(s) {
+			return
+		}
+		name, port, _ := strings.Cut(s, ":")
+		if !strings.EqualFold(strings.Trim(name, "[]"), "door.example") || strings.Trim(port, "0123456789") != "" {
+			t.Errorf("%q passes", s)
+		}
+	})
 }

@@ -394,6 +394,25 @@ func TestListener_SilentConnections(t *testing.T) {
 	})
 }
 
+// Who is over the rate loses the connection too, and is told when to come back.
+func TestServer_RateEndsTheConnection(t *testing.T) {
+	run(t, &fake{}, func(w *world) {
+		c := w.pipes.dial(1)
+		for i := range phoneBurst {
+			if r, err := w.send(c, get("/v1/status")); err != nil || r.StatusCode != 200 || r.Close {
+				t.Fatalf("request %d: %v %v", i, r, err)
+			}
+		}
+		r, err := w.send(c, get("/v1/status"))
+		if err != nil || r.StatusCode != 429 || !r.Close || r.Header.Get("Retry-After") != "1" {
+			t.Errorf("%v %v", r, err)
+		}
+		if _, err := io.ReadAll(c); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // A command and a long poll may take longer than a request may take to arrive.
 func TestClass_Deadlines(t *testing.T) {
 	run(t, &fake{}, func(w *world) {

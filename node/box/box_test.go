@@ -2,6 +2,7 @@ package box
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -167,6 +168,18 @@ func TestBoxes_WaitWakes(t *testing.T) {
 		start := time.Now()
 		if _, err := b.Wait(ctx, id(3), 0); !errors.Is(err, ErrNone) || time.Since(start) != time.Second {
 			t.Errorf("%v after %s", err, time.Since(start))
+		}
+	})
+}
+
+// A box has one name only.
+func FuzzParseID(f *testing.F) {
+	f.Add("00112233445566778899aabbccddeeff")
+	f.Add("00112233445566778899AABBCCDDEEFF")
+	f.Add("")
+	f.Fuzz(func(t *testing.T, s string) {
+		if x, err := ParseID(s); err == nil && hex.EncodeToString(x[:]) != s {
+			t.Errorf("%q is %x", s, x)
 		}
 	})
 }

@@ -63,7 +63,8 @@ func checkHost(name string) error {
 		}
 	}
 	// A browser takes a name whose last label is a number for an IPv4 address.
-	if last := labels[len(labels)-1]; strings.Trim(last, "0123456789") == "" {
+	last, hex := strings.CutPrefix(labels[len(labels)-1], "0x")
+	if strings.Trim(last, "0123456789") == "" || hex && strings.Trim(last, "0123456789abcdef") == "" {
 		return errors.New("is an IP address, and browsers make passkeys only for names")
 	}
 	return nil

@@ -2,6 +2,8 @@ package home
 
 import (
 	"errors"
+	"net"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -20,6 +22,7 @@ func TestConfig_PhoneRefuses(t *testing.T) {
 		"IPv4":              {func(c *Config) { c.PhoneHosts = []string{"192.0.2.1"} }, "phone_hosts", "only for names"},
 		"short IPv4":        {func(c *Config) { c.PhoneHosts = []string{"192.513"} }, "phone_hosts", "only for names"},
 		"number":            {func(c *Config) { c.PhoneHosts = []string{"3221225985"} }, "phone_hosts", "only for names"},
+		"hexadecimal":       {func(c *Config) { c.PhoneHosts = []string{"192.0x1f"} }, "phone_hosts", "only for names"},
 		"IPv6":              {func(c *Config) { c.PhoneHosts = []string{"2001:db8::1"} }, "phone_hosts", "only for names"},
 		"IPv6 in brackets":  {func(c *Config) { c.PhoneHosts = []string{"[::1]"} }, "phone_hosts", "only for names"},
 		"empty":             {func(c *Config) { c.PhoneHosts = []string{""} }, "phone_hosts", "1 to 128"},
@@ -86,4 +89,21 @@ func TestConfig_PhoneOrigin(t *testing.T) {
 			t.Errorf("%v, %v: %s, want %s", c.hosts, c.addr, got, c.want)
 		}
 	}
+}
+
+// What is accepted as a host is the whole host of an origin, as a browser and a
+// certificate read it, and no address.
+func FuzzCheckHost(f *testing.F) {
+	for _, s := range []string{"door.example", "localhost", "1.2.3.4", "::1", "a..b", "a@b", "x/y", "xn--tr-xka.example", "0x7f.1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if checkHost(s) != nil {
+			return
+		}
+		u, err := url.Parse("https://" + s + ":8443/")
+		if err != nil || u.Hostname() != s || u.Port() != "8443" || u.User != nil || net.ParseIP(s) != nil {
+			t.Errorf("%q: %v, %v", s, u, err)
+		}
+	})
 }
