@@ -46,7 +46,7 @@ func (n *Node) forPhones() (*api.Phone, error) {
 	}
 	var err error
 	if p.TLS, err = api.LoadTLS(s.PhoneCert, s.PhoneKey, s.PhoneHosts); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("phone_tls_cert and phone_tls_key: %w", err)
 	}
 	return p, nil
 }
