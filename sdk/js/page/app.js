@@ -63,7 +63,7 @@ function noKey() {
       <h2>To begin</h2>
       <p>The owner of the lock runs this on the computer with the wallet, then you scan the code with this phone’s camera:</p>
       <code class="command">hos key add-phone</code>
-      <p class="soft">For a guest’s phone it is <code>hos grant add --phone</code>.</p>
+      <p class="soft">For a guest’s phone it is <code>hos grant add … --phone</code>.</p>
     </div>
   </section>`
 }
@@ -142,14 +142,15 @@ function problem() {
 
 function half() {
   const { setup } = view
+  const guest = setup.profile?.purpose === 2
   return html`<section id="problem" data-testid="problem" data-kind="half_added">
     <h1 tabindex="-1">Adding this phone was not finished</h1>
     <div class="card">
-      <p>This page was closed in the middle. To start again, run this on the computer and open the new link:</p>
-      <code class="command">hos key add-phone</code>
+      <p>This page was closed in the middle. To start again, run this on the ${guest ? 'owner’s ' : ''}computer and open the new link:</p>
+      <code class="command">${guest ? 'hos grant add … --phone' : 'hos key add-phone'}</code>
       ${setup.stage === 'proof' ? html`<p>If the computer said “done”, the key is there already:</p>
         <button class="main" @click=${lookAgain}>Look for it again</button>` : nothing}
-      <p class="soft">Should <code>hos key list</code> show ${setup.keyId} and you do not use it, remove it with <code>hos key revoke</code>.</p>
+      ${guest ? nothing : html`<p class="soft">Should <code>hos key list</code> show ${setup.keyId} and you do not use it, remove it with <code>hos key revoke</code>.</p>`}
       <button @click=${startOver}>Start over</button>
     </div>
   </section>`

@@ -102,7 +102,7 @@ export function explain(o) {
   }
   if (o.receipt) return BY_CODE[o.code] ?? unknownCode(o.code)
   if (o.again && o.code !== 'no_receipt') return say('wait', 'Still no answer', `${BY_KIND[o.code]?.title ?? o.code}. What became of the command sent before is not known yet. Ask again: it is done once at most.`)
-  return BY_KIND[o.code] ?? say('wait', 'That did not work', `${o.detail || o.code}. Try again.`)
+  return BY_KIND[o.code] ?? BY_CODE[o.code] ?? say('wait', 'That did not work', `${o.detail || o.code}. Try again.`)
 }
 
 /** The codes of receipts that have words, for the test of completeness. */
