@@ -151,6 +151,12 @@ test('a transfer: both sign, and the phone of the first owner has nothing left',
     l.put(ownerChangeKey(id, 2), (await transfer(...signers)).bytes)
     await assert.rejects(followOwner(l.get, chain, own), kind('forged'))
   }
+  const ofThief = await tx('transfer', thief, { device: id, epoch: 2, to: account(buyer) }, [ROLES.account, next], [ROLES.newOwner, buyer])
+  const toThief = await tx('transfer', owner, { device: id, epoch: 2, to: account(thief) }, [ROLES.account, next], [ROLES.newOwner, buyer])
+  l.put(ownerChangeKey(id, 2), ofThief.bytes)
+  await assert.rejects(followOwner(l.get, chain, own), kind('forged'))
+  l.put(ownerChangeKey(id, 2), toThief.bytes)
+  await assert.rejects(verifyOwnership(l.get, chain, { device: id, root: buyer.public }), kind('forged'))
   l.put(ownerChangeKey(id, 2), (await transfer([ROLES.account, next], [ROLES.newOwner, buyer])).bytes)
   const now = await followOwner(l.get, chain, own)
   assert.deepEqual([now.epoch, now.owner.account], [2, account(buyer)])
@@ -172,6 +178,8 @@ test('a grant dies with the key that signed it', async () => {
   assert.throws(() => verifyGrant(chain, pin, old.id, record(old)), kind('forged'))
   const byPhone = await tx('create-grant', owner, payload, [ROLES.account, phone])
   assert.throws(() => verifyGrant(chain, pin, byPhone.id, record(byPhone)), kind('forged'))
+  const asAdmin = { ...pin, keys: { ...pin.keys, keys: [{ key: phone.public, rights: full }] } } // should a pin ever say so
+  assert.throws(() => verifyGrant(chain, asAdmin, byPhone.id, record(byPhone)), kind('forged'))
   assert.throws(() => verifyGrant(chain, pin, good.id, record(good, owner, 2)), kind('grant_revoked'))
   assert.throws(() => verifyGrant(chain, pin, good.id, record(good, thief)), kind('not_issuer'))
   const other_ = await tx('create-grant', thief, payload, [ROLES.account, thief])

@@ -6,7 +6,7 @@ import { createServer } from 'node:http'
 import test from 'node:test'
 import * as hybridos from '../src/index.js'
 import {
-  CODES, HosError, KINDS, LABELS, decodeCommand, deviceId, digest, encode, p256Signer, secp256k1Signer, verifyCommand,
+  CODES, HosError, KINDS, LABELS, decodeCommand, deviceId, digest, encode, p256Signer, secp256k1Signer, signCommand, verifyCommand, verifyReceipt,
 } from '../src/index.js'
 
 const root = new URL('../', import.meta.url)
@@ -65,6 +65,20 @@ test('README: its example opens a door that answers, and believes no other answe
   assert.deepEqual([got.status, got.code, got.counter], ['executed', 'ok', 1])
   by = secp256k1Signer(new Uint8Array(32).fill(9))
   await assert.rejects(open(), (e) => e instanceof HosError && e.kind === 'bad_signature')
+})
+
+test('what is signed by a key that may not: a receipt, a command by two', async () => {
+  const [chain, id] = [new Uint8Array(32).fill(3), new Uint8Array(32).fill(4)]
+  const device = p256Signer(new Uint8Array(32).fill(1))
+  const bytes = await receipt(device, chain, id, { device: deviceId(device.public), epoch: 1 })
+  assert.throws(() => verifyReceipt(bytes, { chain, device: device.public, command: id }), (e) => e.kind === 'unknown_alg')
+  const c = await signCommand({
+    chain, device: deviceId(device.public), epoch: 1, endpoint: 'lock', method: 'open', principal: new Uint8Array(20), salt: 1, nonce: 1, issuedAt: 1, expires: 2,
+  }, device)
+  const { body, sigs: [sig] } = decodeCommand(c.bytes)
+  const sigs = [sig, { key: new Uint8Array(20).fill(255), bytes: sig.bytes }]
+  const two = decodeCommand(encode(new Map([[1, body], [2, sigs.map((s) => new Map([[1, s.key], [2, s.bytes]]))]])))
+  assert.throws(() => verifyCommand(two, chain, device.public), (e) => e.kind === 'unknown_key')
 })
 
 /** A receipt as a device signs it. */
