@@ -54,11 +54,13 @@ const (
 
 // The classes of requests. Each has places of its own, in all and for one
 // client, so that requests that wait never keep others out. A place costs a
-// goroutine and some buffers, about 30 KB.
+// goroutine and some buffers, about 30 KB. One client may have half as many
+// commands under way as a node has to one device, so that nobody can make a
+// device busy for everybody else.
 var (
 	classRead    = class{name: "read", all: 64, each: 16, lasts: queryTimeout}
 	classSubmit  = class{name: "submit", all: 64, each: 16, lasts: submitTimeout}
-	classCommand = class{name: "command", all: 64, each: 8, lasts: commandTimeout}
+	classCommand = class{name: "command", all: 64, each: 4, lasts: commandTimeout}
 	classWait    = class{name: "wait", all: 128, each: 8, lasts: maxWait * time.Second}
 	classEvents  = class{name: "events", all: 512, each: 16}
 )
