@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"unicode/utf8"
 )
 
 // Major types of RFC 8949 section 3.1 that the encoding uses.
@@ -39,6 +40,9 @@ func walk(b []byte) ([]byte, error) {
 	case majorBytes, majorText:
 		if uint64(len(rest)) < n {
 			return nil, malformed("string is cut short")
+		}
+		if major == majorText && !utf8.Valid(rest[:n]) {
+			return nil, malformed("text is not UTF-8")
 		}
 		return rest[n:], nil
 	case majorArray:

@@ -119,6 +119,7 @@ func TestUnmarshal_Raw(t *testing.T) {
 		{"reserved form", "1c", Malformed},
 		{"truncated", "19", Malformed},
 		{"bytes cut short", "42ff", Malformed},
+		{"text that is no UTF-8", "61ff", Malformed},
 		{"deeper than the cap", "81818181818181818100", Malformed},
 	}
 	for _, c := range cases {
