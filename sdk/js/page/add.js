@@ -3,6 +3,7 @@
  * Each step waits for the wallet's next message in the box; all of it ends with
  * `stop`, with the box's time, or with an error that says what to do next.
  */
+import { equal } from '../src/codec.js'
 import { HosError } from '../src/error.js'
 import { keyId, keyText } from '../src/id.js'
 import { checkKeyChange, compareCode, DONE, Box, PURPOSE } from '../src/phone.js'
@@ -114,9 +115,16 @@ export class Adding {
       try {
         return await this.client.postBox(this.box.id, slot, sealed)
       } catch (e) {
+        if (e instanceof HosError && e.kind === 'slot_taken' && await this.#stands(slot, sealed)) return
         await this.#bear(e)
       }
     }
+  }
+
+  /** Whether a slot holds this very message: its answer was lost on the way. @param {string} slot @param {Uint8Array} sealed */
+  async #stands(slot, sealed) {
+    const there = await this.client.getBox(this.box.id, slot).catch(() => null)
+    return there !== null && equal(there, sealed)
   }
 
   /**

@@ -36,7 +36,7 @@ function show(next) {
 }
 
 function draw() {
-  render(html`<hos-provider @hos-ready=${ready} @hos-problem=${broken}>${(views[view.name] ?? views.loading)()}</hos-provider>`, main)
+  render(html`<hos-provider @hos-ready=${ready} @hos-problem=${broken} @hos-outcome=${used}>${(views[view.name] ?? views.loading)()}</hos-provider>`, main)
 }
 
 /** @param {string} text for screen readers */
@@ -189,6 +189,9 @@ async function ready(e) {
 
 /** @param {CustomEvent} e */
 function broken(e) { fail(e.detail) }
+
+/** Who has used a lock has read that the phone was added. */
+function used() { if (view.done) show({ name: 'home' }) }
 
 /** Where to begin: with a link, at home, or with an explanation. */
 async function start() {

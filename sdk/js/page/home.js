@@ -90,17 +90,26 @@ function settings(session, actions) {
         <dt>Passkey for</dt><dd>${p.rpId}</dd>
         <dt>Added</dt><dd>${new Date(p.added).toLocaleDateString()}</dd>
       </dl>
-      <button id="forget" data-testid="forget" @click=${() => dialog()?.showModal()}>Forget this phone…</button>
+      <button id="forget" data-testid="forget" @click=${ask}>Forget this phone…</button>
       <dialog id="forget-dialog" aria-labelledby="forget-title">
         <h2 id="forget-title">Forget this phone?</h2>
         <p>The page forgets its key, its locks and its receipts. To take the right away as well, for instance when a phone is lost, run this on the ${p.purpose === 1 ? '' : 'owner’s '}computer:</p>
         ${revoke.map((c) => html`<code class="command">${c}</code>`)}
         <p class="soft">The passkey itself stays in the phone’s password settings until you delete it there.</p>
         <button id="forget-now" data-testid="forget-now" class="danger" @click=${actions.forget}>Forget now</button>
-        <button @click=${() => dialog()?.close()} autofocus>Keep it</button>
+        <button id="keep" @click=${() => dialog()?.close()}>Keep it</button>
       </dialog>
     </div>
   </details>`
 }
 
 const dialog = () => /** @type {HTMLDialogElement | null} */ (document.querySelector('#forget-dialog'))
+
+/** Opens the question with the harmless answer in focus. */
+function ask() {
+  const d = dialog()
+  d?.showModal()
+  /** @type {HTMLElement | null | undefined} */
+  const keep = d?.querySelector('#keep')
+  keep?.focus()
+}

@@ -7,7 +7,7 @@ import { decodeCommand, verifyCommand } from '../src/command.js'
 import { Session } from '../src/elements/session.js'
 import { HosError } from '../src/error.js'
 import { accountId, deviceId, deviceText, hex, keyId, keyText } from '../src/id.js'
-import { rootPin } from '../src/ownership.js'
+import { accountKey, deviceKey, ownerChangeKey, rootPin } from '../src/ownership.js'
 import { p256Signer, secp256k1Signer } from '../src/signer.js'
 import { Store } from '../src/store.js'
 import { encodeTx, encodeTxBody, TX_KINDS } from '../src/tx.js'
@@ -200,4 +200,36 @@ test('a guest uses the grant that covers the method, and no other', async () => 
   client.grants = async () => ({ grants: [{ status: 'revoked' }] })
   await session.refresh()
   assert.equal(session.notice, 'grant_gone')
+})
+
+/** A record source in which the owner's claim of a device stands. */
+async function claimed(dev, signer = owner) {
+  const key = (p) => new Map([[1, p.alg], [2, p.bytes]])
+  const [of, to] = [deviceId(dev.public), accountId(owner.public)]
+  const raw = encodeTxBody({ kind: TX_KINDS.claim, account: to, sequence: 1, expires: 1_700_000_100, payload: { device: of, epoch: 2 } })
+  const sigs = await Promise.all([[1, signer], [3, dev]].map(async ([role, s]) => ({
+    role, key: keyId(s.public), bytes: await s.sign(digest(LABELS.tx, chain, raw)),
+  })))
+  const records = new Map([
+    [hex(accountKey(to)), encode(new Map([[1, key(owner.public)], [2, new Map([[1, 0], [2, 1], [3, [new Map([[1, key(owner.public)], [2, 3]])]]])], [3, 1]]))],
+    [hex(deviceKey(of)), encode(new Map([[1, key(dev.public)], [2, seed(1)], [3, new Uint8Array(20)], [4, 'lock-1'], [5, 2], [6, to]]))],
+    [hex(ownerChangeKey(of, 2)), encodeTx(raw, sigs)],
+  ])
+  return async (k) => records.get(hex(k)) ?? null
+}
+
+test('a device that the owner signed for is added, and a new epoch is taken over', async () => {
+  const other = deviceText(deviceId(stranger.public))
+  const row = (of) => ({ id: of, model: 'lock-1', epoch: 2, online: true })
+  const { session, client, store } = await setUp({ devices: [row(other)] })
+  client.record = await claimed(stranger, stranger)
+  await session.refresh()
+  assert.equal(session.rows.find((r) => r.id === other).device, null, 'signed by somebody else')
+  client.record = await claimed(stranger)
+  await session.refresh()
+  assert.deepEqual((await store.profile()).devices.map((d) => [d.id, d.epoch]), [[id, 1], [other, 2]])
+  client.devices = async () => ({ devices: [row(id), row(other)] })
+  client.record = await claimed(device)
+  await session.refresh()
+  assert.equal(session.rows.find((r) => r.id === id).device.epoch, 2)
 })

@@ -10,7 +10,7 @@ export const look = css`
   * { box-sizing: border-box; }
   section {
     background: var(--hos-card, #fff); border-radius: 24px; padding: 20px;
-    border: 1px solid var(--hos-line, #dfe4e2); transition: border-color .3s;
+    border: 1px solid var(--hos-line, #dfe4e2);
   }
   :host([state='executed']) section { border-color: var(--hos-good, #1a7f4b); }
   :host([state='forged']) section { border-color: var(--hos-bad, #b3261e); }
@@ -29,10 +29,12 @@ export const look = css`
   button:disabled { cursor: progress; opacity: .75; }
   .main {
     width: 100%; min-height: 104px; font-size: 1.6rem; border: 0; border-radius: 20px; display: flex; gap: 14px; align-items: center; justify-content: center;
-    background: var(--hos-accent, #234e70); color: var(--hos-on-accent, #fff); transition: background .3s;
+    background: var(--hos-accent, #234e70); color: var(--hos-on-accent, #fff);
   }
   .main small { display: block; font-size: .85rem; font-weight: 500; opacity: .9; }
   .main:active:not(:disabled) { transform: scale(.985); }
+  /* Green comes gently and goes at once: no other state is ever seen in it. */
+  :host([state='executed']) :is(section, .main) { transition: background-color .3s, border-color .3s; }
   :host([state='executed']) .main { background: var(--hos-good, #1a7f4b); color: var(--hos-on-good, #fff); }
   .more { display: flex; flex-wrap: wrap; gap: 10px; margin-top: 10px; }
   .more:not(:has(button)) { display: none; }
@@ -62,6 +64,6 @@ export const look = css`
   @keyframes spin { to { transform: rotate(1turn); } }
   @media (prefers-reduced-motion: reduce) {
     .spin { animation-duration: 4s; }
-    section, .main, summary::before { transition: none; }
+    :host section, :host .main, summary::before { transition: none !important; }
   }
 `
