@@ -33,8 +33,7 @@ export const look = css`
   }
   .main small { display: block; font-size: .85rem; font-weight: 500; opacity: .9; }
   .main:active:not(:disabled) { transform: scale(.985); }
-  /* Green comes gently and goes at once: no other state is ever seen in it. */
-  :host([state='executed']) :is(section, .main) { transition: background-color .3s, border-color .3s; }
+  /* No fading: no other state is ever seen in green, not for a moment. */
   :host([state='executed']) .main { background: var(--hos-good, #1a7f4b); color: var(--hos-on-good, #fff); }
   .more { display: flex; flex-wrap: wrap; gap: 10px; margin-top: 10px; }
   .more:not(:has(button)) { display: none; }
@@ -64,6 +63,6 @@ export const look = css`
   @keyframes spin { to { transform: rotate(1turn); } }
   @media (prefers-reduced-motion: reduce) {
     .spin { animation-duration: 4s; }
-    :host section, :host .main, summary::before { transition: none !important; }
+    summary::before { transition: none; }
   }
 `
