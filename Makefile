@@ -17,7 +17,7 @@ COMMANDS := ./node/cmd/hosd ./wallet/cmd/hos ./deviceos/cmd/hos-agent ./deviceos
 
 # The packages that decide who may do what run under the race detector as well.
 RACE := ./chain/codec ./chain/key ./chain/tx ./chain/command ./chain/state/... ./chain/genesis ./chain/proof \
-	./chain/light/... ./chain/abci ./chain/store/... ./p2p/... ./sdk/... ./deviceos/gate ./deviceos/vault ./hbus/... ./mqttbridge/guard
+	./chain/light/... ./chain/abci ./chain/store/... ./p2p/... ./sdk/... ./deviceos/gate ./deviceos/vault ./hbus/... ./mqttbridge/guard ./node/api ./node/box
 
 # Their tests build the programs or read the tree, which the test cache of Go
 # does not see: they run each time, when nothing else does.
