@@ -5,8 +5,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
+
+// prefixes are what of the paths that phones reach is API and not page. The
+// second is of DID Resolution.
+var prefixes = []string{"/v1/", "/1.0/"}
 
 // door is one listener's side of the server: who may come in under which name,
 // and how many.
@@ -41,7 +46,9 @@ func (s *Server) newDoor(p *Phone) *door {
 		}
 	}
 	nothing := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { s.fail(w, errNoPath) })
-	mux.Handle("/v1/", nothing)
+	for _, prefix := range prefixes {
+		mux.Handle(prefix, nothing)
+	}
 	if p == nil {
 		mux.Handle("/", nothing)
 	} else {
@@ -92,7 +99,7 @@ func (d *door) headers(w http.ResponseWriter, r *http.Request) (api bool) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-	api = d.rate == nil || strings.HasPrefix(r.URL.Path, "/v1/")
+	api = d.rate == nil || slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(r.URL.Path, p) })
 	if api {
 		h.Set("Cache-Control", "no-store")
 	}

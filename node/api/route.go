@@ -47,6 +47,8 @@ func (s *Server) routes() []route {
 		{"GET /v1/events", phone, &classEvents, nil, s.events},
 		{"POST /v1/boxes/{box}/{slot}", phone, &classRead, &body{"application/octet-stream", maxMessage}, s.putBox},
 		{"GET /v1/boxes/{box}/{slot}", phone, &classWait, nil, s.getBox},
+		{"GET /1.0/identifiers/{did}", phone, &classRead, nil, s.identifier},
+		{"GET /v1/openapi.json", phone, &classRead, nil, s.openapi},
 	}
 }
 

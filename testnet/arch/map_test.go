@@ -40,6 +40,7 @@ var places = []place{
 	{"signature algorithm", []string{"chain/key/key.go"}, algorithms},
 	{"wallet verb", []string{"wallet/cli"}, verbs},
 	{"shape of test network", []string{"testnet/manifest/shape.go"}, shapes},
+	{"path of the HTTP interface", []string{"node/api/route.go"}, routes},
 	{"dependency", []string{"go.mod", "docs/adr/0005-dependencies.md"}, dependencies},
 }
 
@@ -235,6 +236,15 @@ func shapes(t *tree) {
 	}
 }
 
+func routes(t *tree) {
+	described := t.text("node/api/openapi.json")
+	for _, r := range t.declared("node/api/route.go", `(?m)^\t\t\{"[A-Z]+ (/\S+)", `, -1) {
+		if !strings.Contains(described, `"`+r+`": {`) {
+			t.add("node/api/openapi.json lacks the path %s", r)
+		}
+	}
+}
+
 func dependencies(t *tree) {
 	reasons := t.text("docs/adr/0005-dependencies.md")
 	direct := t.declared("go.mod", `(?m)^(?:require |\t)([\w./-]+) v\S+$`, -1)
@@ -305,6 +315,8 @@ func TestMap_CanFail(t *testing.T) {
 		{"signature algorithm", "docs/spec/keys.md", "\n| 1 |", ""},
 		{"wallet verb", "wallet/cli/watch.go", `Use: "watch"`, `Use: "untold"`},
 		{"shape of test network", "testnet/manifest/shape.go", "\t{\"single\", ", "\t{\"new\", \"\"},\n\t{\"single\", "},
+		{"path of the HTTP interface", "node/api/route.go", "\t\t{\"GET /healthz\", ", "\t\t{\"GET /v1/new\", here, &classRead, nil, s.health},\n\t\t{\"GET /healthz\", "},
+		{"path of the HTTP interface", "node/api/openapi.json", `"/v1/commands": {`, ""},
 		{"dependency", "docs/adr/0005-dependencies.md", "| `rsc.io/qr` |", ""},
 		{"dependency", "go.mod", "rsc.io/qr", "rsc.io/other"},
 	} {
