@@ -12,6 +12,7 @@ import (
 	mesh "github.com/libp2p/go-libp2p/core/network" // "network" is this package's own
 
 	"github.com/hybridos-net/hybridos/chain/command"
+	"github.com/hybridos-net/hybridos/chain/did"
 	"github.com/hybridos-net/hybridos/chain/light"
 	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/chain/tx"
@@ -181,6 +182,10 @@ var verdicts = []struct {
 	{light.TooFewKnown, exitInvalid, "the node lies or is broken; use another --node"},
 	{light.BadProof, exitInvalid, "the node lies or is broken; use another --node"},
 	{light.NoHead, exitUnreachable, "hos status"},
+
+	{did.InvalidDID, exitUsage, "a DID looks like did:hybridos:CHAIN:hosacc1… or did:hybridos:CHAIN:hosdev1…"},
+	{did.MethodNotSupported, exitUsage, "a DID looks like did:hybridos:CHAIN:hosacc1… or did:hybridos:CHAIN:hosdev1…"},
+	{did.BadRecord, exitInvalid, "stop and ask the operators of the ledger: the record is damaged or another's"},
 
 	{state.Forged, exitInvalid, "stop and ask the operators of the ledger: it shows rights that nobody signed"},
 	{state.NotAuthorised, exitDenied, ""},
