@@ -61,6 +61,7 @@ func TestNode_FourValidatorsAndFullNode(t *testing.T) {
 	t.Run("two claims race", func(t *testing.T) { w.testRace(t, first) })
 	t.Run("judge", func(t *testing.T) { w.testJudge(t, first) })
 	t.Run("http", func(t *testing.T) { w.testHTTP(t) })
+	t.Run("did", func(t *testing.T) { w.testDID(t, first) })
 }
 
 // listen joins the checkpoint topic at one node and gives its messages.
