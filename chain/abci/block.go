@@ -125,10 +125,6 @@ func (a *App) run(p proposal) (*execution, error) {
 		overlay: state.NewOverlay(a.tree), results: make([]error, len(p.txs)),
 	}
 	block := a.block(p.height, p.time)
-	before, err := a.validators(a.tree)
-	if err != nil {
-		return nil, err
-	}
 	if err := a.punish(done.overlay, block, p.evidence); err != nil {
 		return nil, fmt.Errorf("evidence of block %d: %w", p.height, err)
 	}
@@ -139,7 +135,8 @@ func (a *App) run(p proposal) (*execution, error) {
 		}
 		done.results[i] = err
 	}
-	done.updates, err = a.updates(done.overlay, before)
+	var err error
+	done.updates, err = a.updates(done.overlay, p.height)
 	return done, err
 }
 

@@ -40,10 +40,10 @@ func (a *App) punish(s state.Tree, b state.Block, evidence []types.Misbehavior) 
 	return nil
 }
 
-// validators lists who has power, in ascending order: those of the genesis
-// document while nothing is recorded.
-func (a *App) validators(v state.View) ([]tx.ValidatorAddress, error) {
-	set, err := state.GetValidatorSet(v)
+// before lists who had power before the block that is being executed, in
+// ascending order: those of the genesis document while nothing is recorded.
+func (a *App) before() ([]tx.ValidatorAddress, error) {
+	set, err := state.GetValidatorSet(a.tree)
 	if !errors.Is(err, state.NoValidator) {
 		return set.Members, err
 	}
@@ -58,17 +58,27 @@ func (a *App) validators(v state.View) ([]tx.ValidatorAddress, error) {
 // nothing is a state without records.
 type nothing struct{}
 
+// Get finds nothing.
 func (nothing) Get([]byte) ([]byte, error) { return nil, nil }
 
+// Set forgets; an overlay that is not flushed does not call it.
 func (nothing) Set([]byte, []byte) error { return nil }
 
-// updates tells CometBFT what a block has changed: each key once, and only such
-// as it has to change, in ascending order of addresses.
-func (a *App) updates(after state.View, before []tx.ValidatorAddress) ([]types.ValidatorUpdate, error) {
-	now, err := a.validators(after)
-	if err != nil || slices.Equal(before, now) {
+// updates tells CometBFT what the block of a height has changed: each key once,
+// and only such as it has to change, in ascending order of addresses.
+func (a *App) updates(after state.View, height int64) ([]types.ValidatorUpdate, error) {
+	set, err := state.GetValidatorSet(after)
+	if errors.Is(err, state.NoValidator) || err == nil && set.Height != height {
+		return nil, nil // as in nearly every block
+	}
+	if err != nil {
 		return nil, err
 	}
+	before, err := a.before()
+	if err != nil {
+		return nil, err
+	}
+	now := set.Members
 	all := slices.Concat(before, now)
 	slices.SortFunc(all, func(x, y tx.ValidatorAddress) int { return slices.Compare(x[:], y[:]) })
 	var out []types.ValidatorUpdate
