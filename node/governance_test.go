@@ -134,17 +134,18 @@ func (w *council) follow(lc *light.Client, node int) state.Validator {
 	return v
 }
 
-// TestNode_LiveValidators: a full node becomes a validator and signs, another is
-// removed and stops, a third signs twice and loses its power; light clients that
+// TestNode_LiveValidators: a full node becomes a validator and signs, another
+// takes a validator's place over, one is removed and stops, one signs twice and loses its power; light clients that
 // watch all the time and ones that come late follow.
 func TestNode_LiveValidators(t *testing.T) {
-	w := newCouncil(t, 4, 1)
+	w := newCouncil(t, 4, 2)
 	lc := w.lightClient(w.client(4))
 	w.pass(2)
 	if v := w.follow(lc, 0); v.Status != state.Validating || v.Name != "node0" {
 		t.Errorf("validator of the genesis document: %+v", v)
 	}
 	t.Run("added", func(t *testing.T) { w.testAdded(t, lc) })
+	t.Run("key replaced", func(t *testing.T) { w.testReplaced(t, lc) })
 	t.Run("removed", func(t *testing.T) { w.testRemoved(t, lc) })
 	t.Run("signs twice", func(t *testing.T) { w.testTwice(t, lc) })
 	late := w.lightClient(w.client(4))
@@ -159,23 +160,47 @@ func (w *council) testAdded(t *testing.T, lc *light.Client) {
 		t.Fatal(err)
 	}
 	h := w.decide(tx.Change{AddValidator: &tx.AddValidator{ValidatorName: "fifth", Key: k, Proof: proof}})
-	w.pass(h + 8)
-	if member, _ := w.signed(4, h+1); member {
+	w.joins(t, 4, h)
+	if v := w.follow(lc, 4); v.Power != state.Power || v.Name != "fifth" {
+		t.Errorf("record %+v", v)
+	}
+}
+
+// joins demands that a node is a validator from the second block after a
+// decision on, and signs.
+func (w *council) joins(t *testing.T, node int, decided int64) {
+	t.Helper()
+	w.pass(decided + 8)
+	if member, _ := w.signed(node, decided+1); member {
 		t.Error("it is a validator one block after the decision")
 	}
 	signs := false
-	for at := h + 2; at <= h+7; at++ {
-		member, signed := w.signed(4, at)
+	for at := decided + 2; at <= decided+7; at++ {
+		member, signed := w.signed(node, at)
 		if !member {
-			t.Errorf("it is no validator at %d, decided at %d", at, h)
+			t.Errorf("it is no validator at %d, decided at %d", at, decided)
 		}
 		signs = signs || signed
 	}
 	if !signs {
 		t.Error("it signs nothing")
 	}
-	if v := w.follow(lc, 4); v.Power != state.Power || v.Name != "fifth" {
-		t.Errorf("record %+v", v)
+}
+
+// testReplaced moves the operator of node 2 to the machine and key of node 5.
+func (w *council) testReplaced(t *testing.T, lc *light.Client) {
+	k, proof, err := KeyFiles(w.dirs[5]).ProveValidator(w.doc.Chain())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := w.decide(tx.Change{ReplaceKey: &tx.ReplaceKey{Old: w.pub(2), New: k, Proof: proof}})
+	w.joins(t, 5, h)
+	if member, _ := w.signed(2, h+2); member {
+		t.Error("the old key is a validator's still")
+	}
+	old, next := w.follow(lc, 2), w.follow(lc, 5)
+	if old.Status != state.Replaced || old.Power != 0 || *old.Next != k.Address() || next.Name != old.Name || next.Power != state.Power {
+		t.Errorf("records %+v and %+v", old, next)
 	}
 }
 
