@@ -18,12 +18,16 @@ type execution struct {
 	height  int64
 	overlay *state.Overlay
 	results []error // one for each transaction; nil if it executed
+	updates []types.ValidatorUpdate
 }
 
 // PrepareProposal keeps, in order, the transactions that execute and fit.
 func (a *App) PrepareProposal(_ context.Context, r *types.RequestPrepareProposal) (*types.ResponsePrepareProposal, error) {
 	overlay := state.NewOverlay(a.tree)
 	block := a.block(r.Height, r.Time)
+	if err := a.punish(overlay, block, r.Misbehavior); err != nil {
+		return nil, a.fail(err)
+	}
 	var kept [][]byte
 	var size int64
 	for _, raw := range r.Txs {
@@ -48,7 +52,7 @@ func (a *App) PrepareProposal(_ context.Context, r *types.RequestPrepareProposal
 // executes, in order. So a refused transaction never stands in a block unless
 // more than two thirds of the validators are broken.
 func (a *App) ProcessProposal(_ context.Context, r *types.RequestProcessProposal) (*types.ResponseProcessProposal, error) {
-	done, err := a.run(r.Hash, r.Height, r.Time, r.Txs)
+	done, err := a.run(proposal{r.Hash, r.Height, r.Time, r.Txs, r.Misbehavior})
 	if err != nil {
 		return nil, a.fail(err)
 	}
@@ -74,7 +78,7 @@ func (a *App) FinalizeBlock(_ context.Context, r *types.RequestFinalizeBlock) (*
 	done := a.decided
 	if done == nil || done.height != r.Height || len(r.Hash) == 0 || !bytes.Equal(done.hash, r.Hash) {
 		var err error
-		if done, err = a.run(r.Hash, r.Height, r.Time, r.Txs); err != nil {
+		if done, err = a.run(proposal{r.Hash, r.Height, r.Time, r.Txs, r.Misbehavior}); err != nil {
 			return nil, a.fail(err)
 		}
 	}
@@ -87,7 +91,7 @@ func (a *App) FinalizeBlock(_ context.Context, r *types.RequestFinalizeBlock) (*
 		return nil, a.fail(err)
 	}
 	a.lastTime, a.header = r.Time.Unix(), r.Time
-	return &types.ResponseFinalizeBlock{TxResults: txResults(done.results), AppHash: root}, nil
+	return &types.ResponseFinalizeBlock{TxResults: txResults(done.results), ValidatorUpdates: done.updates, AppHash: root}, nil
 }
 
 // Commit makes the executed block's state durable.
@@ -103,22 +107,37 @@ func (a *App) Commit(context.Context, *types.RequestCommit) (*types.ResponseComm
 	return &types.ResponseCommit{}, nil
 }
 
-// run executes a block's transactions on an overlay over the tree. An error
-// means that this node could not; refusals stand in the results.
-func (a *App) run(hash []byte, height int64, at time.Time, txs [][]byte) (*execution, error) {
+// proposal is what of a block its execution depends on.
+type proposal struct {
+	hash     []byte
+	height   int64
+	time     time.Time
+	txs      [][]byte
+	evidence []types.Misbehavior
+}
+
+// run executes a block's evidence and then its transactions on an overlay over
+// the tree. An error means that this node could not; refusals stand in the
+// results.
+func (a *App) run(p proposal) (*execution, error) {
 	done := &execution{
-		hash: bytes.Clone(hash), height: height,
-		overlay: state.NewOverlay(a.tree), results: make([]error, len(txs)),
+		hash: bytes.Clone(p.hash), height: p.height,
+		overlay: state.NewOverlay(a.tree), results: make([]error, len(p.txs)),
 	}
-	block := a.block(height, at)
-	for i, raw := range txs {
+	block := a.block(p.height, p.time)
+	if err := a.punish(done.overlay, block, p.evidence); err != nil {
+		return nil, fmt.Errorf("evidence of block %d: %w", p.height, err)
+	}
+	for i, raw := range p.txs {
 		err := execute(done.overlay, block, raw)
 		if CodeOf(err) == CodeInternal {
-			return nil, fmt.Errorf("execute transaction %s of block %d: %w", txKey(raw), height, err)
+			return nil, fmt.Errorf("execute transaction %s of block %d: %w", txKey(raw), p.height, err)
 		}
 		done.results[i] = err
 	}
-	return done, nil
+	var err error
+	done.updates, err = a.updates(done.overlay, p.height)
+	return done, err
 }
 
 func (a *App) block(height int64, at time.Time) state.Block {

@@ -75,6 +75,22 @@ var rows = []Row{
 	{state.NotIssuer, 58},
 	{state.NoChange, 59},
 	{state.Forged, 60},
+	{state.GovernanceOff, 61},
+	{state.NoGovernor, 62},
+	{state.NoProposal, 63},
+	{state.ProposalClosed, 64},
+	{state.ProposalExpired, 65},
+	{state.ProposalTooLong, 66},
+	{state.TooManyProposals, 67},
+	{state.AlreadyApproved, 68},
+	{state.NoValidator, 69},
+	{state.ValidatorExists, 70},
+	{state.TooManyValidators, 71},
+	{state.LastValidator, 72},
+	{state.PowerLimit, 73},
+	{state.BadProof, 74},
+	{state.VendorExists, 75},
+	{state.VendorSuspended, 76},
 }
 
 // Rows lists every refusal with its code, in order.

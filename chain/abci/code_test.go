@@ -227,23 +227,37 @@ func TestCodes_EveryRefusal(t *testing.T) {
 		covered[CodeOf(c.kind)] = true
 		t.Run(c.name, func(t *testing.T) {
 			w, live, dead := refusalWorld(t, c.kind == state.QuotaExceeded)
-			raw := c.make(w, live, dead)
-			r := w.checkTx(raw)
-			if r.Code != CodeOf(c.kind) || r.Codespace != Codespace || r.Log == "" {
-				t.Errorf("CheckTx gives code %d (%s), want %d (%v)", r.Code, r.Log, CodeOf(c.kind), c.kind)
-			}
-			if got := w.process(raw).String(); got != "REJECT" {
-				t.Errorf("ProcessProposal gives %s", got)
-			}
-			if got := w.finalize(raw).TxResults[0]; got.Code != r.Code {
-				t.Errorf("FinalizeBlock gives code %d, CheckTx %d", got.Code, r.Code)
-			}
+			refuse(t, w, c.make(w, live, dead), c.kind)
+		})
+	}
+	covered[CodeOf(state.GovernanceOff)] = true // TestApp_EvidenceUngoverned
+	covered[CodeOf(state.PowerLimit)] = true    // TestApp_PowerLimit
+	for _, c := range refusedGovernance {
+		covered[CodeOf(c.kind)] = true
+		t.Run(c.name, func(t *testing.T) {
+			w := newGoverned(t, c.validators...)
+			refuse(t, w, c.make(w), c.kind)
 		})
 	}
 	for _, r := range Rows() {
 		if !covered[r.Code] {
 			t.Errorf("no case refuses with %v", r.Kind)
 		}
+	}
+}
+
+// refuse demands that admission, proposal and execution give the same code.
+func refuse(t *testing.T, w *world, raw []byte, kind error) {
+	t.Helper()
+	r := w.checkTx(raw)
+	if r.Code != CodeOf(kind) || r.Codespace != Codespace || r.Log == "" {
+		t.Errorf("CheckTx gives code %d (%s), want %d (%v)", r.Code, r.Log, CodeOf(kind), kind)
+	}
+	if got := w.process(raw).String(); got != "REJECT" {
+		t.Errorf("ProcessProposal gives %s", got)
+	}
+	if got := w.finalize(raw).TxResults[0]; got.Code != r.Code {
+		t.Errorf("FinalizeBlock gives code %d, CheckTx %d", got.Code, r.Code)
 	}
 }
 

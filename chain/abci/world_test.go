@@ -3,6 +3,7 @@ package abci
 import (
 	"bytes"
 	"crypto/sha256"
+	"fmt"
 	"testing"
 	"time"
 
@@ -26,6 +27,8 @@ type world struct {
 	tree *store.Tree
 	app  *App
 	now  time.Time
+
+	evidence []types.Misbehavior // of the next block
 
 	vendor, owner, other *key.Private
 	devices              []*key.Private
@@ -51,12 +54,71 @@ func newWorld(t *testing.T) *world {
 	}
 	w.doc = &genesis.Doc{
 		ChainID: "hos-test", Time: start,
-		Validators: []genesis.Validator{{Name: "one", PubKey: ed25519.GenPrivKeyFromSecret([]byte("one")).PubKey().Bytes()}},
+		Validators: []genesis.Validator{{Name: "one", PubKey: valKey("one")}},
 		Vendors:    []genesis.Vendor{{Name: "maker", Keys: []key.Public{w.vendor.Public()}, Threshold: 1, Quota: 3}},
 	}
 	w.open()
 	w.init(w.initRequest())
 	return w
+}
+
+func valKey(name string) []byte { return ed25519.GenPrivKeyFromSecret([]byte(name)).PubKey().Bytes() }
+
+// newGoverned makes a ledger with the given validators and three governors, two
+// of whom decide.
+func newGoverned(t *testing.T, validators ...string) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.dir = t.TempDir()
+	w.doc.Validators = nil
+	for _, name := range validators {
+		w.doc.Validators = append(w.doc.Validators, genesis.Validator{Name: name, PubKey: valKey(name)})
+	}
+	w.doc.Governance = &genesis.Governance{Threshold: 2}
+	for i := range 3 {
+		w.doc.Governance.Governors = append(w.doc.Governance.Governors, genesis.Governor{Name: fmt.Sprint("governor ", i), Key: w.governor(i).Public()})
+	}
+	w.open()
+	w.init(w.initRequest())
+	return w
+}
+
+func (w *world) governor(i int) *key.Private { return secret(w.t, fmt.Sprint("governor ", i)) }
+
+// propose is a proposal that is open until ten minutes after the start.
+func (w *world) propose(governor int, sequence uint64, c tx.Change) *tx.Tx {
+	return w.proposeUntil(governor, sequence, start+600, c)
+}
+
+func (w *world) proposeUntil(governor int, sequence, until uint64, c tx.Change) *tx.Tx {
+	k := w.governor(governor)
+	return w.tx(k.Public().AccountID(), sequence, &tx.Propose{Until: until, Change: c}, signer{tx.RoleGovernor, k})
+}
+
+func (w *world) approve(governor int, sequence uint64, p *tx.Tx) *tx.Tx {
+	k := w.governor(governor)
+	return w.tx(k.Public().AccountID(), sequence, &tx.Approve{Proposal: p.ID(w.doc.Chain())}, signer{tx.RoleGovernor, k})
+}
+
+// adding is the change that adds a validator, with its proof.
+func (w *world) adding(name string) tx.Change {
+	k := tx.ValidatorKey(valKey(name))
+	d := k.Digest(w.doc.Chain())
+	proof, err := ed25519.GenPrivKeyFromSecret([]byte(name)).Sign(d[:])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return tx.Change{AddValidator: &tx.AddValidator{ValidatorName: name, Key: k, Proof: [64]byte(proof)}}
+}
+
+func removing(name string) tx.Change {
+	return tx.Change{RemoveValidator: &tx.RemoveValidator{Key: tx.ValidatorKey(valKey(name))}}
+}
+
+// accused is evidence against a validator.
+func accused(name string, kind types.MisbehaviorType) types.Misbehavior {
+	a := tx.ValidatorKey(valKey(name)).Address()
+	return types.Misbehavior{Type: kind, Validator: types.Validator{Address: a[:], Power: genesis.Power}}
 }
 
 // open opens the tree as after a start of the process.
@@ -110,11 +172,12 @@ func (w *world) finalize(txs ...[]byte) *types.ResponseFinalizeBlock {
 	w.t.Helper()
 	height := w.app.Height() + 1
 	out, err := w.app.FinalizeBlock(w.t.Context(), &types.RequestFinalizeBlock{
-		Txs: txs, Height: height, Time: w.blockTime(), Hash: blockHash(height, txs),
+		Txs: txs, Height: height, Time: w.blockTime(), Hash: blockHash(height, txs), Misbehavior: w.evidence,
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.evidence = nil
 	return out
 }
 
@@ -149,7 +212,7 @@ func (w *world) process(txs ...[]byte) types.ResponseProcessProposal_ProposalSta
 	w.t.Helper()
 	height := w.app.Height() + 1
 	out, err := w.app.ProcessProposal(w.t.Context(), &types.RequestProcessProposal{
-		Txs: txs, Height: height, Time: w.blockTime(), Hash: blockHash(height, txs),
+		Txs: txs, Height: height, Time: w.blockTime(), Hash: blockHash(height, txs), Misbehavior: w.evidence,
 	})
 	if err != nil {
 		w.t.Fatal(err)

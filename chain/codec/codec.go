@@ -119,6 +119,8 @@ const (
 	LabelSecret   Label = "hybridos/claim-secret/v1"
 	LabelReceipts Label = "hybridos/receipt-chain/v1"
 	LabelPresence Label = "hybridos/presence/v1"
+	// LabelValidator is of the proof that somebody holds a consensus key.
+	LabelValidator Label = "hybridos/validator/v1"
 )
 
 // ChainDigest names one ledger: SHA-256(chain id || genesis hash). Everything

@@ -25,7 +25,7 @@ import (
 
 // Doc is the genesis document.
 //
-// Evolution: fields 1 to 4 are fixed; new ones are optional. The JSON form is
+// Evolution: fields 1 to 5 are fixed; new ones are optional. The JSON form is
 // for people and files; the hash is taken over the canonical encoding, so that
 // white space does not make another ledger.
 type Doc struct {
@@ -33,10 +33,23 @@ type Doc struct {
 	Time       int64       `cbor:"2,keyasint" json:"time"` // Unix seconds
 	Validators []Validator `cbor:"3,keyasint" json:"validators"`
 	Vendors    []Vendor    `cbor:"4,keyasint" json:"vendors"`
+	Governance *Governance `cbor:"5,keyasint,omitempty" json:"governance,omitempty"` // nil: nobody can change who runs the ledger
 }
 
 // Power is the voting power of every validator.
-const Power = 1
+const Power = state.Power
+
+// Governance is who may change validators and vendors.
+type Governance struct {
+	Governors []Governor `cbor:"1,keyasint" json:"governors"`
+	Threshold uint8      `cbor:"2,keyasint" json:"threshold"` // how many must approve a change
+}
+
+// Governor is a person with a say, by a key that is used for nothing else.
+type Governor struct {
+	Name string     `cbor:"1,keyasint" json:"name"`
+	Key  key.Public `cbor:"2,keyasint" json:"key"`
+}
 
 // Validator is one of the first validators. All have the same Power.
 type Validator struct {
@@ -81,6 +94,7 @@ func Parse(b []byte) (*Doc, error) {
 var names = map[string]bool{
 	"chain_id": true, "time": true, "validators": true, "vendors": true, "name": true,
 	"pub_key": true, "keys": true, "threshold": true, "quota": true,
+	"governance": true, "governors": true, "key": true,
 }
 
 // checkNames refuses what encoding/json lets pass: a name that stands twice in
@@ -165,6 +179,40 @@ func (d *Doc) Validate() error {
 			return fmt.Errorf("vendor %q: %w", v.Name, err)
 		}
 	}
+	if d.Governance != nil {
+		return d.Governance.validate(seen)
+	}
+	return nil
+}
+
+func (g *Governance) validate(seen map[string]bool) error {
+	if len(g.Governors) == 0 || len(g.Governors) > state.MaxGovernors || g.Threshold == 0 || int(g.Threshold) > len(g.Governors) {
+		return fmt.Errorf("threshold %d of %d governors", g.Threshold, len(g.Governors))
+	}
+	for _, v := range g.Governors {
+		if !printable(v.Name) {
+			return fmt.Errorf("governor %q: no name, too long, or not printable", v.Name)
+		}
+		if err := ownKey(v.Key, "a governor's", seen); err != nil {
+			return fmt.Errorf("governor %q: %w", v.Name, err)
+		}
+	}
+	return nil
+}
+
+// ownKey demands a valid key that signs transactions and stands nowhere else in
+// the document.
+func ownKey(k key.Public, as string, seen map[string]bool) error {
+	if err := k.Validate(); err != nil {
+		return err
+	}
+	if k.Alg.InvokeOnly() {
+		return &tx.Error{Kind: tx.InvokeOnly, Detail: fmt.Sprintf("a key of algorithm %d cannot be %s", k.Alg, as)}
+	}
+	if seen[k.String()] {
+		return fmt.Errorf("key %s stands twice", k)
+	}
+	seen[k.String()] = true
 	return nil
 }
 
@@ -176,16 +224,9 @@ func (v Vendor) validate(seen map[string]bool) error {
 		return fmt.Errorf("threshold %d of %d keys", v.Threshold, len(v.Keys))
 	}
 	for _, k := range v.Keys {
-		if err := k.Validate(); err != nil {
+		if err := ownKey(k, "a vendor's", seen); err != nil {
 			return err
 		}
-		if k.Alg.InvokeOnly() {
-			return &tx.Error{Kind: tx.InvokeOnly, Detail: fmt.Sprintf("a key of algorithm %d cannot be a vendor's", k.Alg)}
-		}
-		if seen[k.String()] {
-			return fmt.Errorf("key %s stands twice", k)
-		}
-		seen[k.String()] = true
 	}
 	return nil
 }
@@ -216,5 +257,26 @@ func (d *Doc) Apply(s state.Tree) error {
 			return err
 		}
 	}
-	return nil
+	if d.Governance == nil {
+		return nil
+	}
+	if err := d.ApplyValidators(s); err != nil {
+		return err
+	}
+	governors := make([]state.Governor, len(d.Governance.Governors))
+	for i, g := range d.Governance.Governors {
+		governors[i] = state.Governor{Name: g.Name, Key: g.Key}
+	}
+	return state.FirstGovernors(s, d.Governance.Threshold, governors)
+}
+
+// ApplyValidators writes the records of the first validators. Apply does so
+// under governance; elsewhere they are written when the first of them is
+// punished, so that a ledger without governors has the state that it always had.
+func (d *Doc) ApplyValidators(s state.Tree) error {
+	first := make([]state.Validator, len(d.Validators))
+	for i, v := range d.Validators {
+		first[i] = state.Validator{Name: v.Name, Key: tx.ValidatorKey(v.PubKey)}
+	}
+	return state.FirstValidators(s, first)
 }

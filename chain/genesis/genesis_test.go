@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -225,8 +226,97 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// governed is the document with three governors, two of whom decide.
+func governed() *genesis.Doc {
+	d := doc()
+	d.Governance = &genesis.Governance{Threshold: 2}
+	for i := range statetest.Governors {
+		d.Governance.Governors = append(d.Governance.Governors, genesis.Governor{Name: fmt.Sprint("governor ", i), Key: statetest.Governor(i).Public()})
+	}
+	return d
+}
+
+func TestGovernance_RoundTrip(t *testing.T) {
+	d := governed()
+	got, err := genesis.Parse(d.JSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(d, got); diff != "" || got.Hash() != d.Hash() || got.Hash() == doc().Hash() {
+		t.Fatal(diff)
+	}
+	if bytes.Contains(doc().JSON(), []byte("governance")) {
+		t.Error("a document without governance names it")
+	}
+}
+
+func TestGovernance_Refusals(t *testing.T) {
+	type G = genesis.Governance
+	cases := []struct {
+		name   string
+		change func(*G)
+		want   string
+	}{
+		{"no governors", func(g *G) { g.Governors = nil }, "of 0 governors"},
+		{"too many governors", func(g *G) {
+			for i := len(g.Governors); i <= state.MaxGovernors; i++ {
+				g.Governors = append(g.Governors, genesis.Governor{Name: "more", Key: statetest.Governor(i).Public()})
+			}
+		}, "of 17 governors"},
+		{"threshold zero", func(g *G) { g.Threshold = 0 }, "threshold 0"},
+		{"threshold out of reach", func(g *G) { g.Threshold = 4 }, "threshold 4"},
+		{"no name", func(g *G) { g.Governors[1].Name = "" }, "no name"},
+		{"escapes in a name", func(g *G) { g.Governors[1].Name = "a\x1b[2J" }, "not printable"},
+		{"key twice", func(g *G) { g.Governors[1].Key = g.Governors[0].Key }, "twice"},
+		{"a vendor's key", func(g *G) { g.Governors[1].Key = statetest.Key("vendor").Public() }, "twice"},
+		{"a phone's key", func(g *G) { g.Governors[1].Key = keytest.Phone("x").Public() }, string(tx.InvokeOnly)},
+	}
+	for _, c := range cases {
+		d := governed()
+		c.change(d.Governance)
+		if _, err := genesis.Parse(d.JSON()); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
+	for _, bad := range []string{`"voters": 1, "governors"`, `"governors": [], "governors"`} {
+		raw := strings.Replace(string(governed().JSON()), `"governors"`, bad, 1)
+		if _, err := genesis.Parse([]byte(raw)); err == nil {
+			t.Errorf("%s accepted", bad)
+		}
+	}
+}
+
+func TestGovernance_Apply(t *testing.T) {
+	d, tree := governed(), new(statetest.Tree)
+	if err := d.Apply(tree); err != nil {
+		t.Fatal(err)
+	}
+	set, err := state.GetValidatorSet(tree)
+	if err != nil || len(set.Members) != 2 {
+		t.Fatalf("set %+v, %v", set, err)
+	}
+	for _, v := range d.Validators {
+		r, err := state.GetValidator(tree, tx.ValidatorKey(v.PubKey).Address())
+		if err != nil || r.Name != v.Name || r.Power != genesis.Power || r.Status != state.Validating {
+			t.Errorf("validator %+v, %v", r, err)
+		}
+	}
+	gov, err := state.GetGovernance(tree)
+	if err != nil || gov.Threshold != 2 || len(gov.Governors) != 3 {
+		t.Fatalf("governance %+v, %v", gov, err)
+	}
+	// A governor of the genesis can propose at once.
+	w := &statetest.World{Tree: tree, Block: state.Block{Chain: d.Chain(), Height: 1, Time: d.Time}}
+	w.Do(t, w.AddTx(t, statetest.Governor(2), "new"))
+	tree.Err = errors.New("full")
+	if err := d.ApplyValidators(tree); !errors.Is(err, tree.Err) {
+		t.Fatalf("got %v", err)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(doc().JSON())
+	f.Add(governed().JSON())
 	f.Add([]byte(`{"chain_id":"abc","vendors":[{"name":"x","keys":[null]}]}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		d, err := genesis.Parse(in)

@@ -1,11 +1,13 @@
 package genesis
 
+import "github.com/hybridos-net/hybridos/chain/state"
+
 // Caps of the document.
 const (
 	// MaxBytes is the longest document: MaxVendors of some 2 KiB.
 	MaxBytes = 4 << 20
-	// MaxValidators bounds commit size; commits carry a signature of each.
-	MaxValidators = 128
+	// MaxValidators is state.MaxValidators.
+	MaxValidators = state.MaxValidators
 	// MaxVendors is what a genesis ceremony can review by eye.
 	MaxVendors = 1000
 

@@ -52,6 +52,39 @@ const (
 	NoChange ErrorKind = "no_change"
 	// Forged: a record claims a right that its signed transaction does not give.
 	Forged ErrorKind = "forged"
+	// GovernanceOff: the ledger's genesis document names no governors.
+	GovernanceOff ErrorKind = "governance_off"
+	// NoGovernor: the actor is not a governor.
+	NoGovernor ErrorKind = "no_governor"
+	// NoProposal: the proposal does not exist.
+	NoProposal ErrorKind = "no_proposal"
+	// ProposalClosed: the proposal has been carried out.
+	ProposalClosed ErrorKind = "proposal_closed"
+	// ProposalExpired: block time has reached the proposal's end.
+	ProposalExpired ErrorKind = "proposal_expired"
+	// ProposalTooLong: the end lies further ahead than MaxProposalLife.
+	ProposalTooLong ErrorKind = "proposal_too_long"
+	// TooManyProposals: MaxOpenProposals of the governor are open.
+	TooManyProposals ErrorKind = "too_many_proposals"
+	// AlreadyApproved: the governor has approved the proposal before.
+	AlreadyApproved ErrorKind = "already_approved"
+	// NoValidator: no validator with this key has power.
+	NoValidator ErrorKind = "no_validator"
+	// ValidatorExists: the key is or was a validator's; each is used once.
+	ValidatorExists ErrorKind = "validator_exists"
+	// TooManyValidators: there are MaxValidators already.
+	TooManyValidators ErrorKind = "too_many_validators"
+	// LastValidator: a ledger without validators would stand still for good.
+	LastValidator ErrorKind = "last_validator"
+	// PowerLimit: more than a third of the power would change in one block; the
+	// same transaction passes in a later one.
+	PowerLimit ErrorKind = "power_limit"
+	// BadProof: the proof of a validator's key is not that key's signature.
+	BadProof ErrorKind = "bad_proof"
+	// VendorExists: the vendor is admitted already.
+	VendorExists ErrorKind = "vendor_exists"
+	// VendorSuspended: the vendor may not do this until it is admitted again.
+	VendorSuspended ErrorKind = "vendor_suspended"
 )
 
 // Error is a refusal with its kind and detail for people.

@@ -16,6 +16,9 @@ const (
 	prefixDevice      = 'd'
 	prefixOwnerChange = 'o'
 	prefixGrant       = 'g'
+	prefixValidator   = 'c'
+	prefixGovernance  = 'n'
+	prefixProposal    = 'q'
 )
 
 // ParamsKey is where the parameters stand.
@@ -45,3 +48,18 @@ func OwnerChangeKey(id key.DeviceID, epoch uint64) []byte {
 	k := append([]byte{prefixOwnerChange}, id[:]...)
 	return binary.BigEndian.AppendUint64(k, epoch)
 }
+
+// ValidatorSetKey is where the set of validators stands.
+func ValidatorSetKey() []byte { return []byte{prefixValidator} }
+
+// ValidatorKey is where a validator stands.
+func ValidatorKey(a tx.ValidatorAddress) []byte { return append([]byte{prefixValidator}, a[:]...) }
+
+// GovernanceKey is where the rules of governance stand.
+func GovernanceKey() []byte { return []byte{prefixGovernance} }
+
+// GovernorKey is where a governor stands.
+func GovernorKey(id key.AccountID) []byte { return append([]byte{prefixGovernance}, id[:]...) }
+
+// ProposalKey is where a proposal stands.
+func ProposalKey(id tx.ID) []byte { return append([]byte{prefixProposal}, id[:]...) }

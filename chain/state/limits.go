@@ -12,4 +12,14 @@ const (
 	// MaxFollow is how many key changes a verifier follows in one go, so that a
 	// liar cannot keep it busy.
 	MaxFollow = 1024
+	// MaxValidators bounds commits, which carry a signature of each validator.
+	MaxValidators = 128
+	// MaxGovernors is how many governors a ledger may have.
+	MaxGovernors = 16
+	// MaxProposalLife is how far ahead of block time a proposal may end, in
+	// seconds: governors on several continents need days, not months.
+	MaxProposalLife = 30 * 24 * 60 * 60
+	// MaxOpenProposals is how many of a governor's proposals may be open at a
+	// time, so that one whose key was stolen cannot fill the list for all.
+	MaxOpenProposals = 8
 )

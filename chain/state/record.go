@@ -17,14 +17,15 @@ type Params struct {
 
 // Vendor is a maker of devices, admitted by governance.
 //
-// Evolution: fields 1 to 6 are fixed; new ones are optional.
+// Evolution: fields 1 to 7 are fixed; new ones are optional.
 type Vendor struct {
 	Name      string       `cbor:"1,keyasint"`
 	Keys      []key.Public `cbor:"2,keyasint"`
 	Threshold uint8        `cbor:"3,keyasint"`
-	Quota     uint64       `cbor:"4,keyasint"` // devices it may register in all
-	Used      uint64       `cbor:"5,keyasint"` // devices it has registered
-	Sequence  uint64       `cbor:"6,keyasint"` // number of its next transaction
+	Quota     uint64       `cbor:"4,keyasint"`           // devices it may register in all
+	Used      uint64       `cbor:"5,keyasint"`           // devices it has registered
+	Sequence  uint64       `cbor:"6,keyasint"`           // number of its next transaction
+	Suspended bool         `cbor:"7,keyasint,omitempty"` // may register nothing
 }
 
 // KeySet is the keys of an account at one version.

@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -162,7 +163,7 @@ var refusals = []refusal{
 }
 
 func TestExecute_Refusals(t *testing.T) {
-	for _, r := range refusals {
+	for _, r := range slices.Concat(refusals, governanceRefusals) {
 		t.Run(r.name, func(t *testing.T) {
 			w := owned(t)
 			refused(t, w, r.make(t, w), r.want)
@@ -182,7 +183,7 @@ func TestErrorKinds_Complete(t *testing.T) {
 		t.Fatal(err)
 	}
 	reached := map[state.ErrorKind]bool{}
-	for _, r := range refusals {
+	for _, r := range slices.Concat(refusals, governanceRefusals) {
 		reached[r.want] = true
 	}
 	for _, l := range lies {
@@ -211,7 +212,7 @@ func TestErrorKinds_Complete(t *testing.T) {
 			}
 		}
 	}
-	if count < 21 {
+	if count < 37 {
 		t.Fatalf("found only %d kinds", count)
 	}
 }

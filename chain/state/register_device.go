@@ -20,6 +20,9 @@ func applyRegisterDevice(s Tree, _ Block, t *tx.Tx) error {
 	if err != nil {
 		return err
 	}
+	if ven.Suspended {
+		return &Error{Kind: VendorSuspended, Detail: fmt.Sprintf("vendor %q", ven.Name)}
+	}
 	if ven.Used >= ven.Quota {
 		return &Error{Kind: QuotaExceeded, Detail: fmt.Sprintf("vendor %q has registered %d devices", ven.Name, ven.Used)}
 	}

@@ -13,6 +13,7 @@ const (
 	actorAccount  actor = iota + 1 // an account on the ledger
 	actorMaybeNew                  // an account that the transaction itself may create
 	actorVendor                    // a vendor
+	actorGovernor                  // a governor
 )
 
 // rule is a row of the authorisation table.
@@ -32,6 +33,8 @@ var rules = []rule{
 	{tx.KindRotateKeys, actorAccount, []tx.Role{tx.RoleAccount, tx.RoleNewKey}, rotateKeysSigners, applyRotateKeys},
 	{tx.KindCreateGrant, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyCreateGrant},
 	{tx.KindRevokeGrant, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyRevokeGrant},
+	{tx.KindPropose, actorGovernor, []tx.Role{tx.RoleGovernor}, governorSigners, applyPropose},
+	{tx.KindApprove, actorGovernor, []tx.Role{tx.RoleGovernor}, governorSigners, applyApprove},
 }
 
 // demands reports whether signers are for exactly the roles of the rule, so

@@ -55,6 +55,12 @@ var builders = map[tx.Kind]builder{
 		w.Do(tb, g)
 		return w.RevokeTx(tb, owner, g.ID(w.Block.Chain))
 	},
+	tx.KindPropose: func(tb testing.TB, w *statetest.World) *tx.Tx { return w.AddTx(tb, statetest.Governor(0), "new") },
+	tx.KindApprove: func(tb testing.TB, w *statetest.World) *tx.Tx {
+		p := w.AddTx(tb, statetest.Governor(0), "new")
+		w.Do(tb, p)
+		return w.ApproveTx(tb, statetest.Governor(1), p.ID(w.Block.Chain))
+	},
 }
 
 // TestRules_DefaultDeny: each kind has exactly one row, each role of the row
@@ -89,7 +95,7 @@ func TestRules_DefaultDeny(t *testing.T) {
 			for i := range good.Sigs {
 				refuseSpoiled(t, w, good, i)
 			}
-			for role := tx.Role(0); role <= 6; role++ {
+			for role := tx.Role(0); role <= 7; role++ {
 				refused(t, w, with(good, tx.Sig{Role: role, Key: statetest.Key("nobody").Public().ID(), Bytes: good.Sigs[0].Bytes}), state.WrongSigner)
 				for _, s := range good.Sigs {
 					if s.Role != role {

@@ -125,9 +125,13 @@ func checkSequence(v View, t *tx.Tx, a actor) error {
 }
 
 func sequence(v View, t *tx.Tx, a actor) (uint64, error) {
-	if a == actorVendor {
+	switch a {
+	case actorVendor:
 		ven, err := GetVendor(v, t.Body.Account)
 		return ven.Sequence, err
+	case actorGovernor:
+		gov, err := GetGovernor(v, t.Body.Account)
+		return gov.Sequence, err
 	}
 	acc, err := GetAccount(v, t.Body.Account)
 	if a == actorMaybeNew && errors.Is(err, NoAccount) {
@@ -137,13 +141,21 @@ func sequence(v View, t *tx.Tx, a actor) (uint64, error) {
 }
 
 func bumpSequence(s Tree, t *tx.Tx, a actor) error {
-	if a == actorVendor {
+	switch a {
+	case actorVendor:
 		ven, err := GetVendor(s, t.Body.Account)
 		if err != nil {
 			return err
 		}
 		ven.Sequence++
 		return put(s, VendorKey(t.Body.Account), ven)
+	case actorGovernor:
+		gov, err := GetGovernor(s, t.Body.Account)
+		if err != nil {
+			return err
+		}
+		gov.Sequence++
+		return put(s, GovernorKey(t.Body.Account), gov)
 	}
 	acc, err := GetAccount(s, t.Body.Account)
 	if err != nil {

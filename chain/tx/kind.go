@@ -14,6 +14,8 @@ const (
 	KindRotateKeys     Kind = 4
 	KindCreateGrant    Kind = 5
 	KindRevokeGrant    Kind = 6
+	KindPropose        Kind = 7
+	KindApprove        Kind = 8
 )
 
 // kinds is the one list of what this version decodes.
@@ -28,6 +30,8 @@ var kinds = []struct {
 	{KindRotateKeys, "rotate-keys", func() Payload { return new(RotateKeys) }},
 	{KindCreateGrant, "create-grant", func() Payload { return new(CreateGrant) }},
 	{KindRevokeGrant, "revoke-grant", func() Payload { return new(RevokeGrant) }},
+	{KindPropose, "propose", func() Payload { return new(Propose) }},
+	{KindApprove, "approve", func() Payload { return new(Approve) }},
 }
 
 // Kinds lists every known kind in order.

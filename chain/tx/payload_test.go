@@ -106,6 +106,10 @@ var negatives = map[tx.Kind][]negative{
 	tx.KindRevokeGrant: {
 		spoil("no grant", tx.Malformed, func(p *tx.RevokeGrant) { p.Grant = tx.ID{} }),
 	},
+	tx.KindPropose: proposeNegatives(),
+	tx.KindApprove: {
+		spoil("no proposal", tx.Malformed, func(p *tx.Approve) { p.Proposal = tx.ID{} }),
+	},
 }
 
 func manyKeys(n int) []tx.AccountKey {

@@ -69,6 +69,8 @@ const (
 	RoleNewOwner Role = 4
 	// RoleNewKey: a key that is being added proves that somebody holds it.
 	RoleNewKey Role = 5
+	// RoleGovernor: the key of the acting governor.
+	RoleGovernor Role = 6
 )
 
 // Sig is one signature of a transaction.
@@ -94,7 +96,7 @@ type Envelope struct {
 type Body struct {
 	Version  uint8         `cbor:"1,keyasint"`
 	Kind     Kind          `cbor:"2,keyasint"`
-	Account  key.AccountID `cbor:"3,keyasint"` // the acting account or vendor
+	Account  key.AccountID `cbor:"3,keyasint"` // the acting account, vendor or governor
 	Sequence uint64        `cbor:"4,keyasint"` // the account's next sequence number
 	Expires  uint64        `cbor:"5,keyasint"` // Unix seconds of block time; refused from then on
 	Payload  codec.Raw     `cbor:"6,keyasint"`

@@ -49,6 +49,8 @@ var builders = map[tx.Kind]func() tx.Payload{
 		}}
 	},
 	tx.KindRevokeGrant: func() tx.Payload { return &tx.RevokeGrant{Grant: tx.ID{3}} },
+	tx.KindPropose:     func() tx.Payload { return &tx.Propose{Until: 900, Change: changes()[0]} },
+	tx.KindApprove:     func() tx.Payload { return &tx.Approve{Proposal: tx.ID{3}} },
 }
 
 func build(t testing.TB, k tx.Kind) *tx.Tx {
@@ -206,7 +208,7 @@ func TestDecode_EnvelopeRefusals(t *testing.T) {
 		{"version 0", body(func(b *tx.Body) { b.Version = 0 }), tx.BadVersion},
 		{"version 2", body(func(b *tx.Body) { b.Version = 2 }), tx.BadVersion},
 		{"kind 0", body(func(b *tx.Body) { b.Kind = 0 }), tx.UnknownKind},
-		{"kind 7", body(func(b *tx.Body) { b.Kind = 7 }), tx.UnknownKind},
+		{"kind 999", body(func(b *tx.Body) { b.Kind = 999 }), tx.UnknownKind},
 		{"kind 65535", body(func(b *tx.Body) { b.Kind = 65535 }), tx.UnknownKind},
 		{"payload of another kind", body(func(b *tx.Body) { b.Kind = tx.KindClaim }), codec.NotCanonical},
 		{"payload not canonical", body(func(b *tx.Body) { b.Payload = append(codec.Raw{0xb8, 1}, b.Payload[1:]...) }), codec.NotCanonical},
@@ -307,6 +309,9 @@ func TestErrors_Print(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for _, k := range tx.Kinds() {
 		f.Add(build(f, k).Bytes())
+	}
+	for _, c := range changes() {
+		f.Add(propose(f, c).Bytes())
 	}
 	file, err := vectors.Load("tx")
 	if err != nil {

@@ -97,6 +97,8 @@ func codecFile() vectors.File {
 	for _, l := range []codec.Label{codec.LabelAccount, codec.LabelDevice, codec.LabelKey, codec.LabelGenesis, codec.LabelSecret, codec.LabelReceipts} {
 		f.Cases = append(f.Cases, vectors.Case{Name: "hash/" + string(l), Note: "SHA-256(label || 00 || body)", Hex: x(body), In: m{"label": string(l)}, Want: m{"hash": b32(codec.Hash(l, body))}})
 	}
+	f.Cases = append(f.Cases, vectors.Case{Name: "digest/" + string(codec.LabelValidator), Note: "what a validator's key signs to prove itself", Hex: x(bytes.Repeat([]byte{7}, 32)),
+		In: m{"label": string(codec.LabelValidator), "chain_digest": b32(chain())}, Want: m{"digest": b32(codec.Digest(codec.LabelValidator, chain(), bytes.Repeat([]byte{7}, 32)))}})
 	return f
 }
 
@@ -210,6 +212,7 @@ func txFile(t *testing.T) vectors.File {
 	refuse("grant-nothing", "a grant without targets", payload(&tx.CreateGrant{Grantee: guest.Public(), NotAfter: 1}), tx.Malformed)
 	refuse("register-alg", "an unknown algorithm", payload(&tx.RegisterDevice{Key: key.Public{Alg: 9, Bytes: []byte{1}}, SealKey: [32]byte{1}, Model: "x"}), key.UnknownAlg)
 	f.Cases = append(f.Cases, phoneTxCases(t)...)
+	f.Cases = append(f.Cases, governanceTxCases(t)...)
 	return f
 }
 
@@ -348,6 +351,7 @@ func genesisFile() vectors.File {
 	for _, bad := range [][3]string{{"twice", "a name twice", strings.Replace(string(d.JSON()), `"time"`, `"time": 1, "time"`, 1)}, {"capitals", "a name in other letters", strings.Replace(string(d.JSON()), `"time"`, `"Time"`, 1)}, {"chain-id", "a chain id with a slash", strings.Replace(string(d.JSON()), "hos-test", "hos/test", 1)}} {
 		f.Cases = append(f.Cases, vectors.Case{Name: "refused/" + bad[0], Note: bad[1], In: m{"json": bad[2]}, Want: m{"refused": "yes"}})
 	}
+	f.Cases = append(f.Cases, governanceGenesisCases()...)
 	return f
 }
 
@@ -395,6 +399,7 @@ func stateFile(t *testing.T) vectors.File {
 	do("register/second", "uses the quota up", w.RegisterTx(t, guest), nil)
 	do("register/quota", "over the quota", w.RegisterTx(t, buyer), state.QuotaExceeded)
 	phoneHistory(t, w, do)
+	f.Cases = append(f.Cases, governanceHistory(t, w)...)
 	return f
 }
 

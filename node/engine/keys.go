@@ -11,6 +11,9 @@ import (
 	"github.com/cometbft/cometbft/libs/json"
 	"github.com/cometbft/cometbft/p2p"
 	"github.com/cometbft/cometbft/privval"
+
+	"github.com/hybridos-net/hybridos/chain/codec"
+	"github.com/hybridos-net/hybridos/chain/tx"
 )
 
 // KeyFiles are the paths of a node's consensus keys. Their directories exist.
@@ -56,6 +59,24 @@ func (f KeyFiles) PubKey() ([]byte, error) {
 		return nil, err
 	}
 	return signer.Key.PubKey.Bytes(), nil
+}
+
+// ProveValidator makes the proof that the node holds its consensus key, for one
+// ledger. What it signs is a digest under a label of its own, which consensus
+// cannot take for a vote, so that the sign state has no part in it. Nothing else
+// may be signed with this key but blocks.
+func (f KeyFiles) ProveValidator(chain codec.ChainDigest) (k tx.ValidatorKey, proof [64]byte, err error) {
+	signer, _, err := f.load()
+	if err != nil {
+		return k, proof, err
+	}
+	k = tx.ValidatorKey(signer.Key.PubKey.Bytes())
+	d := k.Digest(chain)
+	raw, err := signer.Key.PrivKey.Sign(d[:])
+	if err != nil {
+		return k, proof, fmt.Errorf("sign with the consensus key: %w", err)
+	}
+	return k, [64]byte(raw), nil
 }
 
 // NodeID reads the id of the node in the consensus network.

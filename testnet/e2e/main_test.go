@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/testnet/harness"
 	"github.com/hybridos-net/hybridos/testnet/manifest"
 )
@@ -79,7 +80,13 @@ func up(t *testing.T, m manifest.Manifest) (*harness.Network, context.Context) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testTime)
 	t.Cleanup(cancel)
-	n, err := harness.New(harness.Config{Dir: filepath.Join(t.TempDir(), "net"), Programs: programs, Manifest: m, Tied: true, Tell: t.Logf})
+	return upWith(t, ctx, m, nil)
+}
+
+// upWith is up with a genesis document that change may add to.
+func upWith(t *testing.T, ctx context.Context, m manifest.Manifest, change func(*genesis.Doc)) (*harness.Network, context.Context) {
+	t.Helper()
+	n, err := harness.New(harness.Config{Dir: filepath.Join(t.TempDir(), "net"), Programs: programs, Manifest: m, Tied: true, Genesis: change, Tell: t.Logf})
 	if err != nil {
 		t.Fatal(err)
 	}

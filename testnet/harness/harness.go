@@ -37,6 +37,9 @@ type Config struct {
 	// Tied lets processes end when this one ends, in whatever way. Without it
 	// they go on, for a later invocation to find.
 	Tied bool
+	// Genesis, if not nil, may add to the genesis document before anybody has it,
+	// for instance governors.
+	Genesis func(*genesis.Doc)
 	// Tell is told what happens; nil: nobody is.
 	Tell func(format string, args ...any)
 }

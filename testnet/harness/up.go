@@ -147,6 +147,9 @@ func (n *Network) createGenesis(chainID string, nodes []Node) (*genesis.Doc, err
 		}
 		doc.Validators = append(doc.Validators, genesis.Validator{Name: d.Name, PubKey: pub})
 	}
+	if n.cfg.Genesis != nil {
+		n.cfg.Genesis(doc)
+	}
 	if err := doc.Validate(); err != nil {
 		return nil, err
 	}

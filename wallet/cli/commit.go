@@ -108,13 +108,20 @@ func (s *session) submit(ctx context.Context, what string, t *tx.Tx) (committed,
 // number.
 func tookEffect(v state.View, t *tx.Tx) error {
 	next := uint64(0)
-	if t.Body.Kind == tx.KindRegisterDevice {
+	switch t.Body.Kind {
+	case tx.KindRegisterDevice:
 		r, err := state.GetVendor(v, t.Body.Account)
 		if err != nil {
 			return err
 		}
 		next = r.Sequence
-	} else {
+	case tx.KindPropose, tx.KindApprove:
+		r, err := state.GetGovernor(v, t.Body.Account)
+		if err != nil {
+			return err
+		}
+		next = r.Sequence
+	default:
 		r, err := state.GetAccount(v, t.Body.Account)
 		if err != nil {
 			return err

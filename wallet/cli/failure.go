@@ -208,6 +208,23 @@ var verdicts = []struct {
 	{state.GrantRevoked, exitFailure, "it has ended already; hos grant list"},
 	{state.NotIssuer, exitDenied, "only who gave a grant can end it"},
 
+	{state.GovernanceOff, exitDenied, "the genesis document of this ledger names no governors; only a new ledger can have them"},
+	{state.NoGovernor, exitDenied, "hos gov list shows the governors; --key-file is the file of a governor's key"},
+	{state.NoProposal, exitNotFound, "hos gov list"},
+	{state.ProposalClosed, exitFailure, "it has been carried out; hos gov list"},
+	{state.ProposalExpired, exitFailure, "propose it again, with a longer --for"},
+	{state.ProposalTooLong, exitUsage, "say a --for of at most 720h"},
+	{state.TooManyProposals, exitDenied, "wait until one of yours is carried out or ends; hos gov list"},
+	{state.AlreadyApproved, exitFailure, "another governor must approve it; hos gov list"},
+	{state.NoValidator, exitNotFound, "hos gov list shows the validators"},
+	{state.ValidatorExists, exitFailure, "no validator's key is used twice; make a new one (hosd init in another --home)"},
+	{state.TooManyValidators, exitDenied, "remove a validator first"},
+	{state.LastValidator, exitDenied, "add another validator first"},
+	{state.PowerLimit, exitFailure, "another change came in the same block; do it again"},
+	{state.BadProof, exitInvalid, "ask the operator for key and proof again: hosd validator prove"},
+	{state.VendorExists, exitFailure, "it is admitted already; hos gov propose set-quota changes its quota"},
+	{state.VendorSuspended, exitDenied, "the governors of the ledger admit it again"},
+
 	{tx.InvokeOnly, exitUsage, "keys of phones and browsers may command devices and nothing else (--rights invoke)"},
 	{tx.Malformed, exitUsage, "an account keeps at least one admin key; times and names must make sense"},
 

@@ -73,6 +73,14 @@ func payload(b tx.Body, before []tx.AccountKey, names Names) (Summary, error) {
 		return words(b, func(p *tx.CreateGrant) Summary { return createGrant(p, names) })
 	case tx.KindRevokeGrant:
 		return words(b, func(p *tx.RevokeGrant) Summary { return revokeGrant(p) })
+	case tx.KindPropose:
+		s, err := words(b, func(p *tx.Propose) Summary { return propose(p) })
+		if err == nil && s.Title == "" {
+			err = fmt.Errorf("%w: a change that it does not know", ErrUnknown)
+		}
+		return s, err
+	case tx.KindApprove:
+		return words(b, func(p *tx.Approve) Summary { return approve(p) })
 	default:
 		return Summary{}, fmt.Errorf("%w: %s", ErrUnknown, b.Kind)
 	}

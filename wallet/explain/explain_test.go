@@ -32,7 +32,17 @@ var samples = []struct {
 		Targets: []tx.Target{{Device: device, Epoch: 7, Endpoint: "lock", Methods: []string{"open", "state"}}}}, true,
 		[]string{guest.String(), "lock.open, lock.state of front-door", "epoch 7", "2027-01-15 08:00:00 UTC", "2027-01-15 09:00:00 UTC"}},
 	{&tx.RevokeGrant{Grant: tx.ID{0xab}}, false, []string{tx.ID{0xab}.String()}},
+	{proposal(tx.Change{AddValidator: &tx.AddValidator{ValidatorName: "new \" one", Key: tx.ValidatorKey{0xaa, 1}}}), true, []string{`"new \" one"`, "aa01000000", "2027-01-15 09:00:00 UTC"}},
+	{proposal(tx.Change{RemoveValidator: &tx.RemoveValidator{Key: tx.ValidatorKey{0xbb}}}), true, []string{"bb000000"}},
+	{proposal(tx.Change{ReplaceKey: &tx.ReplaceKey{Old: tx.ValidatorKey{0xcc}, New: tx.ValidatorKey{0xdd}}}), true, []string{"old key cc0000", "new key dd0000"}},
+	{proposal(tx.Change{AdmitVendor: &tx.AdmitVendor{VendorName: "acme", Keys: []key.Public{guest, owner}, Threshold: 2, Quota: 77}}), true,
+		[]string{`"acme"`, guest.String(), owner.String(), guest.AccountID().String(), "2 of 2 keys", "77 devices"}},
+	{proposal(tx.Change{SuspendVendor: &tx.SuspendVendor{Vendor: guest.AccountID()}}), true, []string{guest.AccountID().String()}},
+	{proposal(tx.Change{SetQuota: &tx.SetQuota{Vendor: guest.AccountID(), Quota: 78}}), true, []string{guest.AccountID().String(), "78 devices"}},
+	{&tx.Approve{Proposal: tx.ID{0xef}}, true, []string{tx.ID{0xef}.String()}},
 }
+
+func proposal(c tx.Change) *tx.Propose { return &tx.Propose{Until: 1_800_003_600, Change: c} }
 
 func names(id key.DeviceID) string {
 	if id == device {
@@ -79,10 +89,11 @@ func TestTx_Refuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	unknown, broken := *d, *d
+	unknown, broken, nothing := *d, *d, *d
 	unknown.Body.Kind = 999
 	broken.Body.Payload = codec.Raw{0xa0, 0xa0}
-	for _, bad := range []*tx.Tx{&unknown, &broken} {
+	nothing.Body.Kind, nothing.Body.Payload = tx.KindPropose, codec.MustMarshal(&tx.Propose{Until: 1})
+	for _, bad := range []*tx.Tx{&unknown, &broken, &nothing} {
 		if _, err := Tx(bad, nil); !errors.Is(err, ErrUnknown) {
 			t.Errorf("got %v, want ErrUnknown", err)
 		}

@@ -10,7 +10,10 @@
 package statetest
 
 import (
+	"crypto/ed25519"
 	"crypto/sha256"
+	"errors"
+	"strconv"
 	"testing"
 
 	"github.com/hybridos-net/hybridos/chain/codec"
@@ -43,10 +46,53 @@ type World struct {
 	Vendor *key.Private
 }
 
+// Governors is how many governors NewWorld has: Key("governor 0") and up. Two
+// of them must approve.
+const Governors = 3
+
+// Validators is how many validators NewWorld has: ValidatorKey("validator 0")
+// and up.
+const Validators = 4
+
+// ValidatorKey gives the consensus key of a name, as Key does.
+func ValidatorKey(name string) ed25519.PrivateKey {
+	h := sha256.Sum256([]byte("hybridos test validator " + name))
+	return ed25519.NewKeyFromSeed(h[:])
+}
+
+// ValidatorPub is the public half of a consensus key.
+func ValidatorPub(k ed25519.PrivateKey) tx.ValidatorKey {
+	return tx.ValidatorKey(k.Public().(ed25519.PublicKey))
+}
+
+// Prove is the proof that somebody holds a consensus key.
+func Prove(chain codec.ChainDigest, k ed25519.PrivateKey) [ed25519.SignatureSize]byte {
+	d := ValidatorPub(k).Digest(chain)
+	return [ed25519.SignatureSize]byte(ed25519.Sign(k, d[:]))
+}
+
+// Governor is the i-th governor's key.
+func Governor(i int) *key.Private { return Key("governor " + strconv.Itoa(i)) }
+
+// Govern writes the governors and validators of NewWorld into a state.
+func Govern(s state.Tree) error {
+	var governors []state.Governor
+	for i := range Governors {
+		governors = append(governors, state.Governor{Name: "governor " + strconv.Itoa(i), Key: Governor(i).Public()})
+	}
+	var validators []state.Validator
+	for i := range Validators {
+		name := "validator " + strconv.Itoa(i)
+		validators = append(validators, state.Validator{Name: name, Key: ValidatorPub(ValidatorKey(name))})
+	}
+	return errors.Join(state.FirstGovernors(s, 2, governors), state.FirstValidators(s, validators))
+}
+
 // Quota is how many devices the vendor of NewWorld may register.
 const Quota = 8
 
-// NewWorld gives a ledger with one vendor, whose only key is Key("vendor").
+// NewWorld gives a ledger with one vendor, whose only key is Key("vendor"), and
+// the governors and validators of Govern.
 func NewWorld() *World {
 	w := &World{Tree: new(Tree), Vendor: Key("vendor")}
 	w.Block = state.Block{
@@ -57,6 +103,9 @@ func NewWorld() *World {
 	w.put(state.VendorKey(w.Vendor.Public().AccountID()), state.Vendor{
 		Name: "acme", Keys: []key.Public{w.Vendor.Public()}, Threshold: 1, Quota: Quota,
 	})
+	if err := Govern(w.Tree); err != nil {
+		panic("statetest: " + err.Error())
+	}
 	return w
 }
 
@@ -91,12 +140,19 @@ func (w *World) Build(tb testing.TB, actor key.AccountID, p tx.Payload, by ...As
 }
 
 func (w *World) sequence(actor key.AccountID, p tx.Payload) uint64 {
-	if p.Kind() == tx.KindRegisterDevice {
+	switch p.Kind() {
+	case tx.KindRegisterDevice:
 		v, err := state.GetVendor(w.Tree, actor)
 		if err != nil {
 			return 0
 		}
 		return v.Sequence
+	case tx.KindPropose, tx.KindApprove:
+		g, err := state.GetGovernor(w.Tree, actor)
+		if err != nil {
+			return 0
+		}
+		return g.Sequence
 	}
 	a, err := state.GetAccount(w.Tree, actor)
 	if err != nil {
@@ -182,6 +238,27 @@ func (w *World) GrantTx(tb testing.TB, owner *key.Private, grantee key.Public, d
 func (w *World) RevokeTx(tb testing.TB, owner *key.Private, grant tx.ID) *tx.Tx {
 	tb.Helper()
 	return w.Build(tb, owner.Public().AccountID(), &tx.RevokeGrant{Grant: grant}, As{tx.RoleAccount, owner})
+}
+
+// ProposeTx is a governor's proposal, open for an hour.
+func (w *World) ProposeTx(tb testing.TB, governor *key.Private, c tx.Change) *tx.Tx {
+	tb.Helper()
+	return w.Build(tb, governor.Public().AccountID(), &tx.Propose{Until: uint64(w.Block.Time) + 3600, Change: c}, As{tx.RoleGovernor, governor})
+}
+
+// ApproveTx is a governor's approval.
+func (w *World) ApproveTx(tb testing.TB, governor *key.Private, id tx.ID) *tx.Tx {
+	tb.Helper()
+	return w.Build(tb, governor.Public().AccountID(), &tx.Approve{Proposal: id}, As{tx.RoleGovernor, governor})
+}
+
+// AddTx proposes the validator of a name.
+func (w *World) AddTx(tb testing.TB, governor *key.Private, name string) *tx.Tx {
+	tb.Helper()
+	k := ValidatorKey(name)
+	return w.ProposeTx(tb, governor, tx.Change{AddValidator: &tx.AddValidator{
+		ValidatorName: name, Key: ValidatorPub(k), Proof: Prove(w.Block.Chain, k),
+	}})
 }
 
 func (w *World) epoch(dev *key.Private) uint64 {

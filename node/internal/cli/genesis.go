@@ -20,6 +20,8 @@ type genesisFlags struct {
 	chainID, out        string
 	time                int64
 	validators, vendors []string
+	governors           []string
+	threshold           uint8
 }
 
 // defaultQuota is how many devices a vendor may register, if not said.
@@ -39,6 +41,8 @@ func genesisCommand() *cobra.Command {
 	c.Flags().Int64Var(&f.time, "time", 0, "Unix time of the start; now if 0")
 	c.Flags().StringArrayVar(&f.validators, "validator", nil, "name=NAME,key=HEX as printed by hosd init; one flag each")
 	c.Flags().StringArrayVar(&f.vendors, "vendor", nil, "name=NAME,key=hospub1…[,key=…][,threshold=N][,quota=N]; one flag each")
+	c.Flags().StringArrayVar(&f.governors, "governor", nil, "name=NAME,key=hospub1… of who may change validators and vendors; one flag each, none: nobody ever can")
+	c.Flags().Uint8Var(&f.threshold, "governor-threshold", 0, "how many governors must approve a change; more than half of them if 0")
 	return c
 }
 
@@ -61,6 +65,9 @@ func runGenesis(stdout, stderr io.Writer, f genesisFlags) error {
 		}
 		doc.Vendors = append(doc.Vendors, v)
 	}
+	if err := f.govern(doc); err != nil {
+		return err
+	}
 	if err := doc.Validate(); err != nil {
 		return hint(err, "hosd genesis --help")
 	}
@@ -74,6 +81,29 @@ func runGenesis(stdout, stderr io.Writer, f genesisFlags) error {
 	}
 	_, err := fmt.Fprintf(stderr, "genesis hash %s\n", hex.EncodeToString(hash[:]))
 	return err
+}
+
+// govern adds the governors, if there are any.
+func (f genesisFlags) govern(doc *genesis.Doc) error {
+	if len(f.governors) == 0 {
+		if f.threshold > 0 {
+			return hint(errors.New("--governor-threshold without a governor"), "add --governor name=NAME,key=hospub1…")
+		}
+		return nil
+	}
+	g := &genesis.Governance{Threshold: f.threshold}
+	if g.Threshold == 0 {
+		g.Threshold = uint8(min(len(f.governors)/2+1, 255))
+	}
+	for _, s := range f.governors {
+		v, err := parseGovernor(s)
+		if err != nil {
+			return hint(fmt.Errorf("--governor %s: %w", s, err), "--governor name=NAME,key=hospub1…")
+		}
+		g.Governors = append(g.Governors, v)
+	}
+	doc.Governance = g
+	return nil
 }
 
 func writeNew(name string, b []byte) error {
@@ -109,6 +139,21 @@ func parseValidator(s string) (v genesis.Validator, err error) {
 			v.Name = value
 		case "key":
 			v.PubKey, err = hex.DecodeString(value)
+		default:
+			err = fmt.Errorf("unknown name %q", name)
+		}
+		return err
+	})
+	return v, err
+}
+
+func parseGovernor(s string) (v genesis.Governor, err error) {
+	err = pairs(s, func(name, value string) (err error) {
+		switch name {
+		case "name":
+			v.Name = value
+		case "key":
+			v.Key, err = key.ParsePublic(value)
 		default:
 			err = fmt.Errorf("unknown name %q", name)
 		}

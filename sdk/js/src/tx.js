@@ -14,10 +14,10 @@ import { bytes, fromMap, item, list, pack, record, text, uint, unpack } from './
 
 /** The kinds of transactions. Numbers are append-only. */
 export const TX_KINDS = Object.freeze({
-  'register-device': 1, claim: 2, transfer: 3, 'rotate-keys': 4, 'create-grant': 5, 'revoke-grant': 6,
+  'register-device': 1, claim: 2, transfer: 3, 'rotate-keys': 4, 'create-grant': 5, 'revoke-grant': 6, propose: 7, approve: 8,
 })
 /** In which capacity a key signs. Numbers are append-only. */
-export const ROLES = Object.freeze({ account: 1, vendor: 2, device: 3, newOwner: 4, newKey: 5 })
+export const ROLES = Object.freeze({ account: 1, vendor: 2, device: 3, newOwner: 4, newKey: 5, governor: 6 })
 /** What a key of an account may do: sign transactions, sign commands. Bits are append-only. */
 export const RIGHTS = Object.freeze({ admin: 1, invoke: 2 })
 
@@ -50,6 +50,48 @@ const bodyTable = {
   expires: [5, uint()],
   payload: [6, item],
 }
+
+/**
+ * The changes that governors can propose; numbers are append-only.
+ * @type {Record<string, {number: number, table: import('./record.js').Table, check(a: any): void}>}
+ */
+const changes = {
+  addValidator: {
+    number: 1,
+    table: { name: [1, text], key: [2, bytes(32)], proof: [3, bytes(64)] },
+    check(a) {
+      checkName(a.name)
+      checkValidator(a.key)
+    },
+  },
+  removeValidator: { number: 2, table: { key: [1, bytes(32)] }, check: (a) => checkValidator(a.key) },
+  replaceKey: {
+    number: 3,
+    table: { old: [1, bytes(32)], new: [2, bytes(32)], proof: [3, bytes(64)] },
+    check(a) {
+      checkValidator(a.old)
+      if (equal(a.old, a.new)) throw malformed('a key cannot replace itself')
+      checkValidator(a.new)
+    },
+  },
+  admitVendor: {
+    number: 4,
+    table: { name: [1, text], keys: [2, list(publicKey)], threshold: [3, uint(255)], quota: [4, uint()] },
+    check(a) {
+      checkName(a.name)
+      const n = a.keys.length
+      if (n === 0 || n > MAX_KEYS || a.threshold === 0 || a.threshold > n) throw malformed(`threshold ${a.threshold} of ${n} keys`)
+      a.keys.forEach((/** @type {PublicKey} */ k, /** @type {number} */ i) => {
+        fullKey(k, "a vendor's")
+        if (a.keys.slice(0, i).some((/** @type {PublicKey} */ had) => equal(keyId(had), keyId(k)))) throw malformed('a key stands twice')
+      })
+    },
+  },
+  suspendVendor: { number: 5, table: { vendor: [1, bytes(20)] }, check: (a) => checkVendor(a.vendor) },
+  setQuota: { number: 6, table: { vendor: [1, bytes(20)], quota: [2, uint()] }, check: (a) => checkVendor(a.vendor) },
+}
+/** @type {import('./record.js').Table} */
+const changeTable = Object.fromEntries(Object.entries(changes).map(([name, c]) => [name, [c.number, record(c.table), 'optional']]))
 
 /**
  * The payloads: what they hold and what can be checked without the ledger.
@@ -100,6 +142,21 @@ const payloads = {
     table: { grant: [1, bytes(32)] },
     check(p) {
       if (isZero(p.grant)) throw malformed('no grant')
+    },
+  },
+  [TX_KINDS.propose]: {
+    table: { until: [1, uint()], change: [2, record(changeTable)] },
+    check(p) {
+      if (p.until === 0) throw malformed('a proposal without an end')
+      const set = Object.keys(p.change)
+      if (set.length !== 1) throw malformed('a proposal has exactly one change')
+      changes[set[0]].check(p.change[set[0]])
+    },
+  },
+  [TX_KINDS.approve]: {
+    table: { proposal: [1, bytes(32)] },
+    check(p) {
+      if (isZero(p.proposal)) throw malformed('no proposal')
     },
   },
 }
@@ -206,6 +263,21 @@ const compareSigs = (a, b) => a.role - b.role || compare(a.key, b.key)
 function fullKey(key, as) {
   validate(key)
   if (invokeOnly(key.alg)) throw new HosError('invoke_only', `a key of algorithm ${key.alg} cannot be ${as}`)
+}
+
+/** @param {string} name */
+function checkName(name) {
+  if (!validModel(name)) throw malformed('a name must be 1 to 64 printable ASCII characters')
+}
+
+/** @param {Uint8Array} key */
+function checkValidator(key) {
+  if (isZero(key)) throw malformed("no validator's key")
+}
+
+/** @param {Uint8Array} vendor */
+function checkVendor(vendor) {
+  if (isZero(vendor)) throw malformed('no vendor')
 }
 
 /** @param {Uint8Array} b */

@@ -63,7 +63,7 @@ const handled = {
     'no-vendors': checkGenesis,
     // Reading the JSON document is for whoever starts a node; a page gets the
     // ledger's digest from its wallet, and a program pins the hash.
-    refused: (c) => validatorsOnly(c, /^refused\/(twice|capitals|chain-id|[a-z0-9-]*(invoke|passkey|p256)[a-z0-9-]*)$/),
+    refused: (c) => validatorsOnly(c, /^refused\/(twice|capitals|chain-id|[a-z0-9-]*(invoke|passkey|p256)[a-z0-9-]*|governors-[a-z]+)$/),
   },
 }
 
