@@ -9,7 +9,6 @@ import (
 	"github.com/cometbft/cometbft/abci/types"
 
 	"github.com/hybridos-net/hybridos/chain/state"
-	"github.com/hybridos-net/hybridos/chain/tx"
 )
 
 // execution is a block's outcome, not yet in the tree.
@@ -22,7 +21,7 @@ type execution struct {
 
 // PrepareProposal keeps, in order, the transactions that execute and fit.
 func (a *App) PrepareProposal(_ context.Context, r *types.RequestPrepareProposal) (*types.ResponsePrepareProposal, error) {
-	overlay := state.NewOverlay(a.tree)
+	overlay := state.NewOverlay(a.reads)
 	block := a.block(r.Height, r.Time)
 	var kept [][]byte
 	var size int64
@@ -31,7 +30,7 @@ func (a *App) PrepareProposal(_ context.Context, r *types.RequestPrepareProposal
 		if size+cost > r.MaxTxBytes {
 			break
 		}
-		err := execute(overlay, block, raw)
+		err := a.execute(overlay, block, raw)
 		if CodeOf(err) == CodeInternal {
 			return nil, a.fail(err)
 		}
@@ -97,6 +96,7 @@ func (a *App) Commit(context.Context, *types.RequestCommit) (*types.ResponseComm
 	if err != nil {
 		return nil, a.fail(err)
 	}
+	a.reads.settle()
 	a.resetCheck()
 	a.told(Commit{Height: version, Time: a.header, Keys: changed})
 	a.log.Debug("committed", "height", version)
@@ -108,11 +108,12 @@ func (a *App) Commit(context.Context, *types.RequestCommit) (*types.ResponseComm
 func (a *App) run(hash []byte, height int64, at time.Time, txs [][]byte) (*execution, error) {
 	done := &execution{
 		hash: bytes.Clone(hash), height: height,
-		overlay: state.NewOverlay(a.tree), results: make([]error, len(txs)),
+		overlay: state.NewOverlay(a.reads), results: make([]error, len(txs)),
 	}
 	block := a.block(height, at)
+	a.verifyAhead(txs)
 	for i, raw := range txs {
-		err := execute(done.overlay, block, raw)
+		err := a.execute(done.overlay, block, raw)
 		if CodeOf(err) == CodeInternal {
 			return nil, fmt.Errorf("execute transaction %s of block %d: %w", txKey(raw), height, err)
 		}
@@ -126,12 +127,16 @@ func (a *App) block(height int64, at time.Time) state.Block {
 }
 
 // execute decodes and executes one transaction; on error nothing of it stays.
-func execute(s state.Tree, b state.Block, raw []byte) error {
-	t, err := tx.Decode(raw)
+func (a *App) execute(s state.Tree, b state.Block, raw []byte) error {
+	k, err := a.known.decode(raw)
 	if err != nil {
 		return err
 	}
-	return state.Execute(s, b, t)
+	if err := state.Execute(s, b, k.tx); err != nil {
+		return err
+	}
+	k.warm = true
+	return nil
 }
 
 func txResults(errs []error) []*types.ExecTxResult {

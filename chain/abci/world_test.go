@@ -42,7 +42,10 @@ func secret(t *testing.T, name string) *key.Private {
 }
 
 // newWorld makes a ledger whose vendor may register three devices.
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newWorldOf(t, 3) }
+
+// newWorldOf makes a ledger whose vendor has the given quota.
+func newWorldOf(t *testing.T, quota uint64) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), now: time.Unix(start+100, 0)}
 	w.vendor, w.owner, w.other = secret(t, "vendor"), secret(t, "owner"), secret(t, "other")
@@ -52,7 +55,7 @@ func newWorld(t *testing.T) *world {
 	w.doc = &genesis.Doc{
 		ChainID: "hos-test", Time: start,
 		Validators: []genesis.Validator{{Name: "one", PubKey: ed25519.GenPrivKeyFromSecret([]byte("one")).PubKey().Bytes()}},
-		Vendors:    []genesis.Vendor{{Name: "maker", Keys: []key.Public{w.vendor.Public()}, Threshold: 1, Quota: 3}},
+		Vendors:    []genesis.Vendor{{Name: "maker", Keys: []key.Public{w.vendor.Public()}, Threshold: 1, Quota: quota}},
 	}
 	w.open()
 	w.init(w.initRequest())
