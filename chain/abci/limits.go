@@ -15,6 +15,8 @@ const (
 	// maxVerified is how many valid signatures are remembered, 32 bytes each and
 	// what the list around them takes: more than the mempool holds.
 	maxVerified = 1 << 16
+	// maxKeys is how many public keys are kept ready, some 250 bytes each.
+	maxKeys = 1 << 13
 	// maxDecoded and maxDecodedBytes bound one of the two generations of decoded
 	// transactions: a full block and what usually waits behind it. A decoded
 	// transaction takes about four times its bytes.
