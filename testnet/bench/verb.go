@@ -37,6 +37,7 @@ func Verb() *cobra.Command {
 	}
 	c.Flags().IntVar(&o.Rounds, "rounds", o.Rounds, "rounds of each comparison, at least 5")
 	c.Flags().IntVar(&o.Commands, "commands", o.Commands, "round trips in each round and transport")
+	c.Flags().StringSliceVar(&o.Only, "only", nil, "parts to measure: "+strings.Join(Parts, ", ")+"; all by default")
 	c.Flags().StringVar(&file, "out", "", "file to write the report to as well")
 	return c
 }
