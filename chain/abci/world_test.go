@@ -13,6 +13,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/store"
+	"github.com/hybridos-net/hybridos/chain/store/kv"
 	"github.com/hybridos-net/hybridos/chain/tx"
 )
 
@@ -22,6 +23,7 @@ const start = 1_700_000_000 // genesis time of the tests
 type world struct {
 	t    *testing.T
 	dir  string
+	fs   kv.FS // nil for the disk
 	doc  *genesis.Doc
 	tree *store.Tree
 	app  *App
@@ -65,7 +67,7 @@ func newWorldOf(t *testing.T, quota uint64) *world {
 // open opens the tree as after a start of the process.
 func (w *world) open() {
 	w.t.Helper()
-	tree, err := store.Open(store.Config{Dir: w.dir})
+	tree, err := store.Open(store.Config{Dir: w.dir, FS: w.fs})
 	if err != nil {
 		w.t.Fatal(err)
 	}
