@@ -22,10 +22,14 @@ type Options struct {
 	Bin      string // folder of the built binaries
 	Rounds   int    // at least 5
 	Commands int    // round trips per transport and round
+	TreeKeys []int  // how many records the state tree holds, one comparison each
 	// Only names the parts to measure; empty means all. The report leaves the
 	// others out.
 	Only []string
 }
+
+// maxTreeKeys keeps a mistyped number from filling the disk.
+const maxTreeKeys = 10_000_000
 
 // Parts are the names that Options.Only takes, in the order of the report.
 var Parts = []string{"gate", "transport", "ledger", "tree", "agent", "verdict", "phone"}
@@ -37,6 +41,11 @@ func (o Options) wants(part string) bool { return len(o.Only) == 0 || slices.Con
 func (o Options) validate() error {
 	if o.Rounds < 5 {
 		return fmt.Errorf("%d rounds: medians need at least 5", o.Rounds)
+	}
+	for _, n := range o.TreeKeys {
+		if n < 1 || n > maxTreeKeys {
+			return fmt.Errorf("%d records in a tree, want 1 to %d", n, maxTreeKeys)
+		}
 	}
 	for _, name := range o.Only {
 		if !slices.Contains(Parts, name) {

@@ -31,9 +31,6 @@ const (
 	treeProofs = 200    // proofs in a round
 )
 
-// treeKeys are the sizes that are measured.
-var treeKeys = []int{100_000, 1_000_000}
-
 // treeRow is what one tree did.
 type treeRow struct {
 	Name   string
@@ -128,7 +125,7 @@ func (t *bareTree) close() error { return t.Close() }
 // treeFigures measures both trees in turn at each size.
 func treeFigures(ctx context.Context, o Options) ([]treeRow, error) {
 	var out []treeRow
-	for _, keys := range treeKeys {
+	for _, keys := range o.TreeKeys {
 		rows, err := compareTrees(ctx, o.Rounds, keys)
 		if err != nil {
 			return nil, fmt.Errorf("%d keys: %w", keys, err)
@@ -189,8 +186,17 @@ func treeKey(i int) []byte {
 	return append([]byte{'d'}, h[:20]...)
 }
 
+// treePool is random bytes, which no store can compress, as keys and hashes are.
+var treePool = func() []byte {
+	b := make([]byte, 256*treeValue)
+	rand.NewChaCha8([32]byte{1}).Read(b)
+	return b
+}()
+
+// treeRecord is a record that differs for each n.
 func treeRecord(n uint64) []byte {
-	return binary.BigEndian.AppendUint64(make([]byte, treeValue-8, treeValue), n)
+	at := n % 256 * treeValue
+	return append(binary.BigEndian.AppendUint64(make([]byte, 0, treeValue), n), treePool[at:at+treeValue-8]...)
 }
 
 // fill writes all records in the order of their keys, which reads nothing that

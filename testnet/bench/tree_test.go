@@ -40,6 +40,9 @@ func TestOptions_Only(t *testing.T) {
 	if err := (Options{Rounds: 5, Only: []string{"weather"}}).validate(); err == nil {
 		t.Error("an unknown part is accepted")
 	}
+	if err := (Options{Rounds: 5, TreeKeys: []int{maxTreeKeys + 1}}).validate(); err == nil {
+		t.Error("a tree that fills the disk is accepted")
+	}
 	if o := (Options{Only: []string{"tree"}}); o.wants("ledger") || !o.wants("tree") || !(Options{}).wants("phone") {
 		t.Error("the wrong parts are measured")
 	}
