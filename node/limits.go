@@ -26,6 +26,10 @@ const (
 	// allCalls bounds those to all devices; a place costs a goroutine and the
 	// command's bytes.
 	allCalls = 1024
+	// GCPercent is how much garbage a validator lets grow before it collects,
+	// relative to what it holds, unless GOGC says otherwise: it holds some tens of
+	// megabytes and makes garbage with every transaction, so memory is the cheaper.
+	GCPercent = 200
 	// deviceRate and deviceBurst bound the commands handed to one device each
 	// second. They are below what the gate checks for one peer (200, bursts of
 	// 400): over that it stops to answer, to everybody who comes through here.

@@ -68,6 +68,8 @@ type App struct {
 	now   func() time.Time
 	log   *slog.Logger
 	seen  *verified
+	known *decoded
+	reads *reads
 	told  func(Commit)
 
 	check    *state.Overlay // committed state and what stands in the mempool
@@ -104,7 +106,7 @@ func New(cfg Config) (*App, error) {
 		return nil, fmt.Errorf("abci: signature cache: %w", err)
 	}
 	a := &App{
-		doc: cfg.Genesis, chain: cfg.Genesis.Chain(), tree: cfg.Tree, seen: seen, told: cfg.Committed,
+		doc: cfg.Genesis, chain: cfg.Genesis.Chain(), tree: cfg.Tree, seen: seen, known: newDecoded(), reads: newReads(cfg.Tree), told: cfg.Committed,
 		now: cfg.Now, log: cfg.Logger.With("part", "abci"), failed: make(chan struct{}),
 	}
 	if err := a.checkTree(); err != nil {
@@ -194,13 +196,16 @@ func (a *App) checkGenesis(r *types.RequestInitChain) error {
 // rewind makes the working tree equal to the last committed version; before
 // the first, to the genesis state.
 func (a *App) rewind() error {
+	if a.reads.dirty || a.tree.Version() == 0 {
+		a.reads.forget()
+	}
 	if err := a.tree.Rollback(); err != nil {
 		return err
 	}
 	if a.tree.Version() > 0 {
 		return nil
 	}
-	return a.doc.Apply(a.tree)
+	return a.doc.Apply(a.reads)
 }
 
 // Chain is the digest of the ledger.

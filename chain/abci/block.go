@@ -9,7 +9,6 @@ import (
 	"github.com/cometbft/cometbft/abci/types"
 
 	"github.com/hybridos-net/hybridos/chain/state"
-	"github.com/hybridos-net/hybridos/chain/tx"
 )
 
 // execution is a block's outcome, not yet in the tree.
@@ -23,7 +22,7 @@ type execution struct {
 
 // PrepareProposal keeps, in order, the transactions that execute and fit.
 func (a *App) PrepareProposal(_ context.Context, r *types.RequestPrepareProposal) (*types.ResponsePrepareProposal, error) {
-	overlay := state.NewOverlay(a.tree)
+	overlay := state.NewOverlay(a.reads)
 	block := a.block(r.Height, r.Time)
 	if err := a.punish(overlay, block, r.Misbehavior); err != nil {
 		return nil, a.fail(err)
@@ -35,7 +34,7 @@ func (a *App) PrepareProposal(_ context.Context, r *types.RequestPrepareProposal
 		if size+cost > r.MaxTxBytes {
 			break
 		}
-		err := execute(overlay, block, raw)
+		err := a.execute(overlay, block, raw)
 		if CodeOf(err) == CodeInternal {
 			return nil, a.fail(err)
 		}
@@ -101,6 +100,7 @@ func (a *App) Commit(context.Context, *types.RequestCommit) (*types.ResponseComm
 	if err != nil {
 		return nil, a.fail(err)
 	}
+	a.reads.settle()
 	a.resetCheck()
 	a.told(Commit{Height: version, Time: a.header, Keys: changed})
 	a.log.Debug("committed", "height", version)
@@ -122,14 +122,15 @@ type proposal struct {
 func (a *App) run(p proposal) (*execution, error) {
 	done := &execution{
 		hash: bytes.Clone(p.hash), height: p.height,
-		overlay: state.NewOverlay(a.tree), results: make([]error, len(p.txs)),
+		overlay: state.NewOverlay(a.reads), results: make([]error, len(p.txs)),
 	}
 	block := a.block(p.height, p.time)
 	if err := a.punish(done.overlay, block, p.evidence); err != nil {
 		return nil, fmt.Errorf("evidence of block %d: %w", p.height, err)
 	}
+	a.verifyAhead(p.txs)
 	for i, raw := range p.txs {
-		err := execute(done.overlay, block, raw)
+		err := a.execute(done.overlay, block, raw)
 		if CodeOf(err) == CodeInternal {
 			return nil, fmt.Errorf("execute transaction %s of block %d: %w", txKey(raw), p.height, err)
 		}
@@ -145,12 +146,16 @@ func (a *App) block(height int64, at time.Time) state.Block {
 }
 
 // execute decodes and executes one transaction; on error nothing of it stays.
-func execute(s state.Tree, b state.Block, raw []byte) error {
-	t, err := tx.Decode(raw)
+func (a *App) execute(s state.Tree, b state.Block, raw []byte) error {
+	k, err := a.known.decode(raw)
 	if err != nil {
 		return err
 	}
-	return state.Execute(s, b, t)
+	if err := state.Execute(s, b, k.tx); err != nil {
+		return err
+	}
+	k.warm = true
+	return nil
 }
 
 func txResults(errs []error) []*types.ExecTxResult {

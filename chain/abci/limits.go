@@ -15,6 +15,19 @@ const (
 	// maxVerified is how many valid signatures are remembered, 32 bytes each and
 	// what the list around them takes: more than the mempool holds.
 	maxVerified = 1 << 16
+	// maxKeys is how many public keys are kept ready, some 250 bytes each.
+	maxKeys = 1 << 13
+	// maxDecoded and maxDecodedBytes bound one of the two generations of decoded
+	// transactions: a full block and what usually waits behind it. A decoded
+	// transaction takes about four times its bytes.
+	maxDecoded      = 10_000
+	maxDecodedBytes = MaxBlockBytes
+	// maxReads and maxReadBytes bound the remembered records: as many as a full
+	// block touches, and none of the few long ones.
+	maxReads     = 1 << 14
+	maxReadBytes = 2 << 10
+	// maxWorkers bounds how many processors verify signatures ahead.
+	maxWorkers = 16
 	// maxLog bounds the text that a refusal carries back.
 	maxLog = 512
 )

@@ -6,7 +6,6 @@ import (
 	"github.com/cometbft/cometbft/abci/types"
 
 	"github.com/hybridos-net/hybridos/chain/state"
-	"github.com/hybridos-net/hybridos/chain/tx"
 )
 
 // CheckTx admits a transaction to the mempool if it would execute after the
@@ -21,11 +20,7 @@ func (a *App) CheckTx(_ context.Context, r *types.RequestCheckTx) (*types.Respon
 }
 
 func (a *App) admit(raw []byte) error {
-	t, err := tx.Decode(raw) // size first, then shape; no signature yet
-	if err != nil {
-		return err
-	}
-	return state.Execute(a.check, a.admissionBlock(), t)
+	return a.execute(a.check, a.admissionBlock(), raw) // size first, then shape, then state, signatures last
 }
 
 // admissionBlock guesses the next block. Its time may be hours after the last
@@ -41,7 +36,7 @@ func (a *App) admissionBlock() state.Block {
 
 // resetCheck forgets what stood in the mempool; CometBFT checks what is left
 // of it again after each block.
-func (a *App) resetCheck() { a.check = state.NewOverlay(a.tree) }
+func (a *App) resetCheck() { a.check = state.NewOverlay(a.reads) }
 
 func logText(err error) string {
 	s := err.Error()

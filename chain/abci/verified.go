@@ -16,11 +16,17 @@ import (
 // different caches agree.
 type verified struct {
 	hits *lru.Cache[[sha256.Size]byte, struct{}]
+	keys *lru.Cache[string, key.Checker] // read keys, by their bytes
+	miss func()                          // told of each real verification; nil but in tests
 }
 
 func newVerified() (*verified, error) {
-	c, err := lru.New[[sha256.Size]byte, struct{}](maxVerified)
-	return &verified{hits: c}, err
+	hits, err := lru.New[[sha256.Size]byte, struct{}](maxVerified)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := lru.New[string, key.Checker](maxKeys)
+	return &verified{hits: hits, keys: keys}, err
 }
 
 // check is a state.Verifier.
@@ -29,11 +35,28 @@ func (v *verified) check(k key.Public, digest [32]byte, sig key.Signature) error
 	if _, ok := v.hits.Get(name); ok {
 		return nil
 	}
-	if err := k.Verify(digest, sig); err != nil {
+	if v.miss != nil {
+		v.miss()
+	}
+	if err := v.verify(k, digest, sig); err != nil {
 		return err
 	}
 	v.hits.Add(name, struct{}{})
 	return nil
+}
+
+// verify is key.Public.Verify, with the key read only once.
+func (v *verified) verify(k key.Public, digest [32]byte, sig key.Signature) error {
+	name := string(append([]byte{byte(k.Alg)}, k.Bytes...))
+	c, ok := v.keys.Get(name)
+	if !ok {
+		var err error
+		if c, err = k.Checker(); err != nil {
+			return k.Verify(digest, sig) // which says what is wrong first
+		}
+		v.keys.Add(name, c)
+	}
+	return c.Verify(digest, sig)
 }
 
 // nameOf hashes what was verified; key and signature have fixed lengths for

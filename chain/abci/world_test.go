@@ -14,6 +14,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/store"
+	"github.com/hybridos-net/hybridos/chain/store/kv"
 	"github.com/hybridos-net/hybridos/chain/tx"
 )
 
@@ -23,6 +24,7 @@ const start = 1_700_000_000 // genesis time of the tests
 type world struct {
 	t    *testing.T
 	dir  string
+	fs   kv.FS // nil for the disk
 	doc  *genesis.Doc
 	tree *store.Tree
 	app  *App
@@ -45,7 +47,10 @@ func secret(t *testing.T, name string) *key.Private {
 }
 
 // newWorld makes a ledger whose vendor may register three devices.
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newWorldOf(t, 3) }
+
+// newWorldOf makes a ledger whose vendor has the given quota.
+func newWorldOf(t *testing.T, quota uint64) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), now: time.Unix(start+100, 0)}
 	w.vendor, w.owner, w.other = secret(t, "vendor"), secret(t, "owner"), secret(t, "other")
@@ -55,7 +60,7 @@ func newWorld(t *testing.T) *world {
 	w.doc = &genesis.Doc{
 		ChainID: "hos-test", Time: start,
 		Validators: []genesis.Validator{{Name: "one", PubKey: valKey("one")}},
-		Vendors:    []genesis.Vendor{{Name: "maker", Keys: []key.Public{w.vendor.Public()}, Threshold: 1, Quota: 3}},
+		Vendors:    []genesis.Vendor{{Name: "maker", Keys: []key.Public{w.vendor.Public()}, Threshold: 1, Quota: quota}},
 	}
 	w.open()
 	w.init(w.initRequest())
@@ -124,7 +129,7 @@ func accused(name string, kind types.MisbehaviorType) types.Misbehavior {
 // open opens the tree as after a start of the process.
 func (w *world) open() {
 	w.t.Helper()
-	tree, err := store.Open(store.Config{Dir: w.dir})
+	tree, err := store.Open(store.Config{Dir: w.dir, FS: w.fs})
 	if err != nil {
 		w.t.Fatal(err)
 	}

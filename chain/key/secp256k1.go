@@ -34,27 +34,68 @@ func parseSecp256k1(b []byte) (*secp256k1.PublicKey, error) {
 // Verify accepts both s and n-s. Either would let anybody mint a second valid
 // signature.
 func verifySecp256k1(pub []byte, digest [32]byte, sig Signature) error {
-	if len(sig) != SignatureSize {
-		return &Error{Kind: BadSignature, Detail: fmt.Sprintf("%d bytes, want %d", len(sig), SignatureSize)}
-	}
-	var r, s secp256k1.ModNScalar
-	if r.SetByteSlice(sig[:32]) || s.SetByteSlice(sig[32:]) {
-		return &Error{Kind: BadSignature, Detail: "r or s not below the group order"}
-	}
-	if r.IsZero() || s.IsZero() {
-		return &Error{Kind: BadSignature, Detail: "r or s is zero"}
-	}
-	if s.IsOverHalfOrder() {
-		return &Error{Kind: HighS, Detail: "s is in the upper half of the group order"}
+	r, s, err := parseSignature(sig)
+	if err != nil {
+		return err
 	}
 	p, err := parseSecp256k1(pub)
 	if err != nil {
 		return err
 	}
-	if !ecdsa.NewSignature(&r, &s).Verify(digest[:], p) {
+	return verifyParsed(p, digest, &r, &s)
+}
+
+func parseSignature(sig Signature) (r, s secp256k1.ModNScalar, err error) {
+	if len(sig) != SignatureSize {
+		return r, s, &Error{Kind: BadSignature, Detail: fmt.Sprintf("%d bytes, want %d", len(sig), SignatureSize)}
+	}
+	if r.SetByteSlice(sig[:32]) || s.SetByteSlice(sig[32:]) {
+		return r, s, &Error{Kind: BadSignature, Detail: "r or s not below the group order"}
+	}
+	if r.IsZero() || s.IsZero() {
+		return r, s, &Error{Kind: BadSignature, Detail: "r or s is zero"}
+	}
+	if s.IsOverHalfOrder() {
+		return r, s, &Error{Kind: HighS, Detail: "s is in the upper half of the group order"}
+	}
+	return r, s, nil
+}
+
+func verifyParsed(p *secp256k1.PublicKey, digest [32]byte, r, s *secp256k1.ModNScalar) error {
+	if !ecdsa.NewSignature(r, s).Verify(digest[:], p) {
 		return &Error{Kind: BadSignature, Detail: "does not match key and digest"}
 	}
 	return nil
+}
+
+// Checker is a public key made ready to check many signatures: reading the
+// point out of a secp256k1 key takes a tenth of a verification. It is safe for
+// concurrent use.
+type Checker struct {
+	public Public
+	point  *secp256k1.PublicKey // nil: of another algorithm
+}
+
+// Checker reads the key; the error is that of Validate.
+func (p Public) Checker() (c Checker, err error) {
+	c.public = Public{Alg: p.Alg, Bytes: bytes.Clone(p.Bytes)}
+	if p.Alg != Secp256k1 {
+		return c, p.Validate()
+	}
+	c.point, err = parseSecp256k1(p.Bytes)
+	return c, err
+}
+
+// Verify is Public.Verify.
+func (c Checker) Verify(digest [32]byte, sig Signature) error {
+	if c.point == nil {
+		return c.public.Verify(digest, sig)
+	}
+	r, s, err := parseSignature(sig)
+	if err != nil {
+		return err
+	}
+	return verifyParsed(c.point, digest, &r, &s)
 }
 
 // Private is a secret key. It is opaque: printing it or what holds it shows

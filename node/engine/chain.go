@@ -98,7 +98,10 @@ func (e *Engine) loadStats() {
 
 // handle takes note of a new block, answers who waits for its transactions and
 // announces it.
-func (e *Engine) handle(b types.EventDataNewBlock) {
+func (e *Engine) handle(b types.EventDataNewBlock) error {
+	if err := e.remember(b); err != nil {
+		return err
+	}
 	h := &b.Block.Header
 	validator := e.isValidator(h.Height)
 	e.mu.Lock()
@@ -119,11 +122,12 @@ func (e *Engine) handle(b types.EventDataNewBlock) {
 	e.recheck(left)
 	e.log.Info("block", "height", h.Height, "txs", len(b.Block.Txs), "time", h.Time)
 	if !e.caughtUp() && !e.keepsStep() {
-		return
+		return nil
 	}
 	select {
 	case <-e.heads: // nobody has read the one before
 	default:
 	}
 	e.heads <- h.Height
+	return nil
 }

@@ -65,6 +65,8 @@ type Engine struct {
 	sub    types.Subscription
 	pubKey []byte
 
+	outcomes *outcomes
+
 	seen seen // what CometBFT tells in its log only
 
 	mu      sync.Mutex
@@ -164,6 +166,9 @@ func (e *Engine) begin(ctx context.Context) error {
 	if err := e.listen(ctx); err != nil {
 		return err
 	}
+	if err := e.openOutcomes(); err != nil {
+		return err
+	}
 	e.loadStats()
 	if err := e.comet.Start(); err != nil {
 		return fmt.Errorf("start node: %w", err)
@@ -226,7 +231,9 @@ func (e *Engine) follow(ctx context.Context, running *sync.WaitGroup) error {
 			return fmt.Errorf("%w: %w", ErrHalted, e.seen.failure())
 		case msg := <-e.sub.Out():
 			if b, ok := msg.Data().(types.EventDataNewBlock); ok {
-				e.handle(b)
+				if err := e.handle(b); err != nil {
+					return err
+				}
 			}
 		case <-e.sub.Canceled():
 			if ctx.Err() != nil {
@@ -315,6 +322,22 @@ func (e *Engine) keepsStep() bool {
 // Heads tells the height of each new block once the node is in step with the
 // network. It holds one value: a slow reader sees only the newest.
 func (e *Engine) Heads() <-chan int64 { return e.heads }
+
+// openOutcomes opens the store of outcomes beside CometBFT's and takes in what
+// a crash or an older program left out.
+func (e *Engine) openOutcomes() error {
+	store, err := e.stores.Provider.Open(&config.DBContext{ID: outcomesID, Config: e.comet.Config()})
+	if err != nil {
+		return err
+	}
+	if e.outcomes, err = openOutcomes(store); err != nil {
+		return err
+	}
+	return e.catchUp(e.env.BlockStore.Height())
+}
+
+// outcomesID names the store of outcomes.
+const outcomesID = "outcomes"
 
 // storeDir is where CometBFT's stores stand in its directory.
 const storeDir = "stores"

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -31,24 +32,36 @@ type ledgerRow struct {
 	Size   int           // bytes of one transaction
 }
 
+// ledgerBar is the most that our ledger may take, as a multiple of what kvstore
+// takes and one verification on each validator.
+const ledgerBar = 1.3
+
+// ledgerRows are both ledgers and what one verification of a secp256k1
+// signature takes beside them.
+type ledgerRows struct {
+	Rows   []ledgerRow
+	Verify time.Duration
+	Light  lightRow
+}
+
 // load makes the transactions of one round, one list for each vendor, to be
 // sent in order.
 type load func(round int) ([][][]byte, error)
 
 // ledgers measures our ledger and kvstore in turn under the same load.
-func ledgers(ctx context.Context, o Options) ([]ledgerRow, error) {
+func ledgers(ctx context.Context, o Options) (out ledgerRows, err error) {
 	dir, err := os.MkdirTemp("", "hos-bench-")
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	defer os.RemoveAll(dir)
 	makers, err := newMakers(loadVendors)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	hosd := filepath.Join(o.Bin, "hosd")
 	ours, err := startNetwork(ctx, "hosd", dir, hosd, vendorsOf(makers), func(root, listen, peers, rpc string) *exec.Cmd {
@@ -59,7 +72,7 @@ func ledgers(ctx context.Context, o Options) ([]ledgerRow, error) {
 		defer ours.stop()
 	}
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	theirs, err := startNetwork(ctx, "kvstore", dir, hosd, nil, func(root, listen, peers, rpc string) *exec.Cmd {
 		return exec.Command(self, KVStoreVerb, "--home", root, "--p2p-listen", listen, "--p2p-peers", peers, "--rpc-listen", rpc)
@@ -68,29 +81,35 @@ func ledgers(ctx context.Context, o Options) ([]ledgerRow, error) {
 		defer theirs.stop()
 	}
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	return compareLedgers(ctx, o.Rounds, []*network{ours, theirs}, []load{
+	out, err = compareLedgers(ctx, o.Rounds, []*network{ours, theirs}, []load{
 		func(round int) ([][][]byte, error) { return registrations(ours.doc, makers, round) },
 		keyValues,
 	})
+	if err != nil {
+		return out, err
+	}
+	out.Light, err = ours.lightSteps(ctx)
+	return out, err
 }
 
 // KVStoreVerb is the hidden verb of hos-testnet that runs a peer validator.
 const KVStoreVerb = "kvstore-node"
 
-func compareLedgers(ctx context.Context, rounds int, nets []*network, loads []load) ([]ledgerRow, error) {
+func compareLedgers(ctx context.Context, rounds int, nets []*network, loads []load) (out ledgerRows, err error) {
+	var verify []time.Duration
 	rates, cpus := make([][]float64, len(nets)), make([][]time.Duration, len(nets))
 	rows := make([]ledgerRow, len(nets))
 	for round := range rounds + 1 {
 		for i, n := range nets {
 			txs, err := loads[i](round)
 			if err != nil {
-				return nil, err
+				return out, err
 			}
 			took, cpu, err := n.carry(ctx, txs)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", n.name, err)
+				return out, fmt.Errorf("%s: %w", n.name, err)
 			}
 			rows[i].Name, rows[i].Size = n.name, len(txs[0][0])
 			if round > 0 { // the first one warms up
@@ -98,11 +117,45 @@ func compareLedgers(ctx context.Context, rounds int, nets []*network, loads []lo
 				cpus[i] = append(cpus[i], cpu/loadTotal)
 			}
 		}
+		cost, err := verifyCost()
+		if err != nil {
+			return out, err
+		}
+		verify = append(verify, cost)
 	}
 	for i := range rows {
 		rows[i].PerSec, rows[i].CPU = median(rates[i]), median(cpus[i])
 	}
-	return rows, nil
+	return ledgerRows{Rows: rows, Verify: median(verify)}, nil
+}
+
+// verifyCost is the processor time of one verification of a secp256k1 signature
+// in this process, with all processors busy as they are under the load: two that
+// share a core's units are slower than one alone.
+func verifyCost() (time.Duration, error) {
+	const each = 500
+	k, err := key.Generate(rand.Reader)
+	if err != nil {
+		return 0, err
+	}
+	pub, digest := k.Public(), [32]byte{1}
+	sig := k.Sign(digest)
+	failed := make(chan error, runtime.NumCPU())
+	var running sync.WaitGroup
+	before := ownCPU()
+	for range cap(failed) {
+		running.Go(func() {
+			for range each {
+				if err := pub.Verify(digest, sig); err != nil {
+					failed <- err
+					return
+				}
+			}
+		})
+	}
+	running.Wait()
+	close(failed)
+	return (ownCPU() - before) / time.Duration(each*cap(failed)), <-failed
 }
 
 // carry sends one round and waits until every transaction is in a block.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/cometbft/cometbft/abci/example/kvstore"
 
@@ -33,9 +34,10 @@ type KVStoreConfig struct {
 }
 
 // RunKVStore is a validator whose application is CometBFT's kvstore: the same
-// engine, settings and stores as hosd, so that only the application differs. It
-// runs until ctx ends.
+// engine, settings, stores and garbage collection as hosd, so that only the
+// application differs. It runs until ctx ends.
 func RunKVStore(ctx context.Context, cfg KVStoreConfig) (err error) {
+	debug.SetGCPercent(node.GCPercent)
 	dir := home.Dir(cfg.Home)
 	raw, err := os.ReadFile(dir.GenesisFile())
 	if err != nil {

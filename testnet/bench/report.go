@@ -11,7 +11,8 @@ import (
 // Report is all figures of one run.
 type Report struct {
 	Gate, Bare []roundTripRow
-	Ledgers    []ledgerRow
+	Ledgers    ledgerRows
+	Trees      []treeRow
 	Agent      agentRow
 	Verdicts   []verdictRow
 	Phone      phoneRow
@@ -21,15 +22,29 @@ type Report struct {
 // bars of the command path, ours over theirs.
 var bars = map[string]float64{"raw TLS 1.3": 1.2, "mosquitto QoS 1": 1.0}
 
-func (r *Report) write(out io.Writer) error {
+func (r *Report) write(out io.Writer, o Options) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Measured side by side\n\nWritten by `make bench`: one run on one machine (%d cores), each figure a median of %d rounds in which ours and theirs took turns. Times depend on the machine, ratios hardly.\n\n", runtime.NumCPU(), r.Rounds)
-	roundTripTable(&b, "Signed command, round trip", "The real gate stands at the end of every transport: it verifies the signature, syncs the intent to disk, acts, syncs the result and signs the receipt; the same signed bytes and the same receipts travel. TLS carries them as frames with a length; mosquitto at QoS 1 both ways.", r.Gate, bars)
-	roundTripTable(&b, "The same bytes, transport alone", "An echo of 300 bytes in the place of the gate. No bar is set here; it shows what the transport itself costs.", r.Bare, nil)
-	r.ledgerTable(&b)
-	r.agentTable(&b)
-	r.verdictTable(&b)
-	r.phoneTable(&b)
+	for _, t := range []struct {
+		part  string
+		table func()
+	}{
+		{"gate", func() {
+			roundTripTable(&b, "Signed command, round trip", "The real gate stands at the end of every transport: it verifies the signature, syncs the intent to disk, acts, syncs the result and signs the receipt; the same signed bytes and the same receipts travel. TLS carries them as frames with a length; mosquitto at QoS 1 both ways.", r.Gate, bars)
+		}},
+		{"transport", func() {
+			roundTripTable(&b, "The same bytes, transport alone", "An echo of 300 bytes in the place of the gate. No bar is set here; it shows what the transport itself costs.", r.Bare, nil)
+		}},
+		{"ledger", func() { r.ledgerTable(&b) }},
+		{"tree", func() { r.treeTable(&b) }},
+		{"agent", func() { r.agentTable(&b) }},
+		{"verdict", func() { r.verdictTable(&b) }},
+		{"phone", func() { r.phoneTable(&b) }},
+	} {
+		if o.wants(t.part) {
+			t.table()
+		}
+	}
 	_, err := io.WriteString(out, b.String())
 	return err
 }
@@ -44,13 +59,35 @@ func roundTripTable(b *strings.Builder, title, what string, rows []roundTripRow,
 
 func (r *Report) ledgerTable(b *strings.Builder) {
 	fmt.Fprintf(b, "## The ledger under load\n\nFour validators as processes each, the same engine, settings and stores; %d transactions a round through CometBFT's RPC from %d senders. Ours are signed device registrations that change an authenticated tree; kvstore's are unsigned pairs of about the same size.\n\n| application | bytes | committed/s | CPU per transaction, all validators |\n|---|---|---|---|\n", loadTotal, loadVendors)
-	for _, l := range r.Ledgers {
+	for _, l := range r.Ledgers.Rows {
 		fmt.Fprintf(b, "| %s | %d | %.0f | %s |\n", l.Name, l.Size, l.PerSec, micro(l.CPU))
 	}
-	if len(r.Ledgers) == 2 {
-		ours, theirs := r.Ledgers[0], r.Ledgers[1]
-		fmt.Fprintf(b, "\nOurs / kvstore: %.2f in throughput, %.2f in CPU.\n\n", ours.PerSec/theirs.PerSec, ratio(ours.CPU, theirs.CPU))
+	if len(r.Ledgers.Rows) == 2 {
+		ours, theirs, verify := r.Ledgers.Rows[0], r.Ledgers.Rows[1], r.Ledgers.Verify
+		of := ratio(ours.CPU, theirs.CPU+validators*verify)
+		fmt.Fprintf(b, "\nOurs / kvstore: %.2f in throughput, %.2f in CPU. One verification of a signature takes %s here; ours / (kvstore + one on each of %d validators): %.2f, bar %.1f, %s.\n\n",
+			ours.PerSec/theirs.PerSec, ratio(ours.CPU, theirs.CPU), micro(verify), validators, of, ledgerBar, holds(of <= ledgerBar))
 	}
+	if l := r.Ledgers.Light; l.Steps > 0 {
+		fmt.Fprintf(b, "A light client took %s of CPU for each of %d headers in a row, and %s for a jump to the last one; a header with its commit and %d validators has %d bytes.\n\n",
+			micro(l.Step), l.Steps, micro(l.Jump), validators, l.Bytes)
+	}
+}
+
+func (r *Report) treeTable(b *strings.Builder) {
+	fmt.Fprintf(b, "## The state tree\n\nRandom updates of records of %d bytes in blocks of %d, each block on disk before the next, the last %d versions kept and older ones pruned at each block. Times are processor time; updates a second depend on the disk.\n\n| tree | keys | updates/s | CPU per update | CPU per proof | proof | CPU per check of a proof |\n|---|---|---|---|---|---|---|\n", treeValue, treeBlock, treeKeep)
+	for _, t := range r.Trees {
+		check := ""
+		if t.Verify > 0 {
+			check = micro(t.Verify)
+		}
+		fmt.Fprintf(b, "| %s | %d | %.0f | %s | %s | %d bytes | %s |\n", t.Name, t.Keys, t.PerSec, micro(t.Update), micro(t.Prove), t.Proof, check)
+	}
+	for i := 0; i+1 < len(r.Trees); i += 2 {
+		ours, theirs := r.Trees[i], r.Trees[i+1]
+		fmt.Fprintf(b, "\nOurs / bare iavl at %d keys: %.2f in throughput, %.2f in CPU per update.\n", ours.Keys, ours.PerSec/theirs.PerSec, ratio(ours.Update, theirs.Update))
+	}
+	b.WriteString("\n")
 }
 
 func (r *Report) agentTable(b *strings.Builder) {

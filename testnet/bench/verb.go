@@ -11,7 +11,7 @@ import (
 
 // Verb is `hos-testnet bench`.
 func Verb() *cobra.Command {
-	o := Options{Rounds: 5, Commands: 300}
+	o := Options{Rounds: 5, Commands: 300, TreeKeys: []int{100_000, 1_000_000}}
 	var file string
 	c := &cobra.Command{
 		Use:   "bench",
@@ -37,6 +37,8 @@ func Verb() *cobra.Command {
 	}
 	c.Flags().IntVar(&o.Rounds, "rounds", o.Rounds, "rounds of each comparison, at least 5")
 	c.Flags().IntVar(&o.Commands, "commands", o.Commands, "round trips in each round and transport")
+	c.Flags().IntSliceVar(&o.TreeKeys, "tree-keys", o.TreeKeys, "records in the state tree")
+	c.Flags().StringSliceVar(&o.Only, "only", nil, "parts to measure: "+strings.Join(Parts, ", ")+"; all by default")
 	c.Flags().StringVar(&file, "out", "", "file to write the report to as well")
 	return c
 }
