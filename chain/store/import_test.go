@@ -364,6 +364,33 @@ func TestTree_Freeze(t *testing.T) {
 	}
 }
 
+func TestTree_Revert(t *testing.T) {
+	fs := kv.NewMemFS()
+	tree, twin := openTree(t, Config{FS: fs, KeepVersions: 5}), openTree(t, Config{FS: kv.NewMemFS()})
+	for v := range uint64(10) {
+		write(t, tree, rand.New(rand.NewPCG(1, v)), 100)
+		write(t, twin, rand.New(rand.NewPCG(1, v)), 100)
+	}
+	for version, want := range map[int64]ErrorKind{0: NoVersion, 11: NoVersion, 3: NoVersion} {
+		if err := tree.Revert(version); !errors.Is(err, want) {
+			t.Errorf("version %d: %v", version, err)
+		}
+	}
+	if err := tree.Revert(8); err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tree = openTree(t, Config{FS: fs, KeepVersions: 5})
+	for v := uint64(8); v < 10; v++ {
+		write(t, tree, rand.New(rand.NewPCG(1, v)), 100)
+	}
+	if tree.Version() != 10 || !bytes.Equal(tree.Hash(), twin.Hash()) {
+		t.Errorf("version %d: %x, want %x", tree.Version(), tree.Hash(), twin.Hash())
+	}
+}
+
 // A node that cannot be read ends an export with an error.
 func TestTree_ExportOfRottenTable(t *testing.T) {
 	disk := kvtest.New()

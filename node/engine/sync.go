@@ -15,14 +15,12 @@ import (
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
 	"github.com/cometbft/cometbft/state"
 	"github.com/cometbft/cometbft/statesync"
-	"github.com/cometbft/cometbft/store"
 	"github.com/cometbft/cometbft/types"
 	"github.com/cometbft/cometbft/version"
 
 	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/chain/light"
 	"github.com/hybridos-net/hybridos/chain/store/snapshot"
-	"github.com/hybridos-net/hybridos/node/cometdb"
 )
 
 // Sync lets a node without blocks begin with a snapshot of the state from its
@@ -240,7 +238,7 @@ func (p pinned) Save([]byte) error     { return nil }
 // prepareSync turns state sync on in CometBFT's settings, and forgets what a
 // sync left that was cut off between the state and the first block: CometBFT
 // cannot go on from there, and nothing is lost with it.
-func (e *Engine) prepareSync(s *config.Config) (err error) {
+func (e *Engine) prepareSync(s *config.Config) error {
 	if e.cfg.Sync == nil {
 		return nil
 	}
@@ -251,31 +249,10 @@ func (e *Engine) prepareSync(s *config.Config) (err error) {
 	if _, err := os.Stat(s.DBDir()); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	defer func() { // CometBFT panics on damaged stores; building the node tells it
-		_ = recover()
-	}()
-	if half, err := e.halfSynced(s); err != nil || !half {
-		return err
+	// Damaged stores are told when the node is built.
+	if h, err := Inspect(e.cfg.Dir); err != nil || h.State == 0 || h.Block > 0 {
+		return nil
 	}
 	e.log.Warn("a state sync was interrupted: beginning again")
 	return os.RemoveAll(s.DBDir())
-}
-
-// halfSynced tells whether there is a state but no block.
-func (e *Engine) halfSynced(s *config.Config) (half bool, err error) {
-	stores := cometdb.NewProvider(e.cfg.Logger)
-	defer func() { err = errors.Join(err, stores.Close()) }()
-	blocks, err := stores.Open(&config.DBContext{ID: "blockstore", Config: s})
-	if err != nil {
-		return false, err
-	}
-	states, err := stores.Open(&config.DBContext{ID: "state", Config: s})
-	if err != nil {
-		return false, err
-	}
-	last, err := state.NewStore(states, state.StoreOptions{}).Load()
-	if err != nil {
-		return false, err
-	}
-	return last.LastBlockHeight > 0 && store.NewBlockStore(blocks).Height() == 0, nil
 }

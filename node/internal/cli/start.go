@@ -88,6 +88,9 @@ func startCommand() *cobra.Command {
 	homeFlag(c, &dir)
 	for _, s := range settings {
 		c.Flags().String(s.flag, "", s.help+" ("+s.env()+")")
+		if s.yes != nil { // given without a value it means true
+			c.Flags().Lookup(s.flag).NoOptDefVal = "true"
+		}
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return runStart(c.Context(), dir, override(c), c.OutOrStdout(), c.ErrOrStderr())
