@@ -114,7 +114,24 @@ func (w *testnet) plant(dir home.Dir, height int64) {
 func TestNode_StateSync(t *testing.T) {
 	w := newNetwork(t, 1, 3)
 	const liar, joiner, doubter = 1, 2, 3
-	w.change = func(c *home.Config) { c.SnapshotInterval, c.KeepBlocks = 10, 20 }
+	// Only who runs is dialled, so that nobody sits on the port of who comes later.
+	settle := func(more func(*home.Config)) {
+		w.change = func(c *home.Config) {
+			if !strings.HasSuffix(w.addrs[0], "@"+c.P2P) {
+				c.P2P = "127.0.0.1:0"
+			}
+			c.P2PPeers = nil
+			for _, r := range w.nodes {
+				if r != nil {
+					c.P2PPeers = append(c.P2PPeers, r.run.P2P)
+				}
+			}
+			if more != nil {
+				more(c)
+			}
+		}
+	}
+	settle(func(c *home.Config) { c.SnapshotInterval, c.KeepBlocks = 10, 20 })
 	t.Cleanup(w.stopAll)
 	<-w.start(0).step
 	first := w.nodes[0].run.Mesh
@@ -122,13 +139,13 @@ func TestNode_StateSync(t *testing.T) {
 	w.grow(33)
 	w.halt(liar)
 	w.plant(w.dirs[liar], 31)
-	w.change = func(c *home.Config) { c.SnapshotInterval = 0 }
+	settle(func(c *home.Config) { c.SnapshotInterval = 0 })
 	<-w.start(liar, first...).step
 	trusted := w.header(20)
 
-	w.change = func(c *home.Config) {
+	settle(func(c *home.Config) {
 		c.StateSync, c.TrustHeight, c.TrustHash = true, 20, hex.EncodeToString(trusted.Hash[:])
-	}
+	})
 	logs := newWatch()
 	w.log = logs.logger()
 	<-w.start(joiner, first...).step
@@ -141,7 +158,7 @@ func TestNode_StateSync(t *testing.T) {
 	w.checkPruned()
 
 	t.Run("another header is trusted", func(t *testing.T) {
-		w.change = func(c *home.Config) { c.StateSync, c.TrustHeight, c.TrustHash = true, 20, strings.Repeat("00", 32) }
+		settle(func(c *home.Config) { c.StateSync, c.TrustHeight, c.TrustHash = true, 20, strings.Repeat("00", 32) })
 		message := "another header than the one to trust"
 		logs := newWatch(message)
 		seen := logs.seen[message]
@@ -157,7 +174,7 @@ func TestNode_StateSync(t *testing.T) {
 	})
 	t.Run("started again", func(t *testing.T) {
 		w.halt(joiner)
-		w.change = nil
+		settle(nil)
 		<-w.start(joiner, first...).step
 		w.checkJoined(joiner)
 	})
