@@ -17,5 +17,8 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/cometbft/cometbft/p2p.(*Switch).randomSleep"),
 		goleak.IgnoreAnyFunction("github.com/cometbft/cometbft/p2p/pex.(*Reactor).ensurePeersRoutine"),
 		goleak.IgnoreAnyFunction("github.com/cometbft/cometbft/consensus.(*Reactor).queryMaj23Routine"),
+		goleak.IgnoreAnyFunction("github.com/cometbft/cometbft/blocksync.(*BlockPool).makeRequestersRoutine"),
+		// A state sync that finds nothing goes on looking when the node has stopped.
+		goleak.IgnoreAnyFunction("github.com/cometbft/cometbft/statesync.(*syncer).SyncAny"),
 	)
 }

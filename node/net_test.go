@@ -34,6 +34,7 @@ type testnet struct {
 	nodes []*running
 
 	change func(*home.Config) // of each node's settings, nil: none
+	log    *slog.Logger       // of the nodes started next, nil: none
 
 	vendor, owner, guest *key.Private
 	devices              []*key.Private
@@ -122,7 +123,7 @@ func (w *testnet) start(i int, meshPeers ...string) *running {
 	ready := make(chan home.Run, 1)
 	step := make(chan struct{})
 	n, err := New(Config{
-		Home: w.dirs[i], Settings: cfg, Genesis: w.doc,
+		Home: w.dirs[i], Settings: cfg, Genesis: w.doc, Logger: w.log,
 		Ready: func(r home.Run) error { ready <- r; return nil }, InStep: func() { close(step) },
 	})
 	if err != nil {

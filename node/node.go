@@ -23,6 +23,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/abci"
 	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/chain/store"
+	"github.com/hybridos-net/hybridos/chain/store/snapshot"
 	"github.com/hybridos-net/hybridos/node/api"
 	"github.com/hybridos-net/hybridos/node/engine"
 	"github.com/hybridos-net/hybridos/node/home"
@@ -97,19 +98,44 @@ func (n *Node) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, tree.Close()) }()
+	snapshots, err := snapshot.Open(snapshot.Config{
+		Dir: n.cfg.Home.SnapshotDir(), Tree: tree, Interval: n.cfg.Settings.SnapshotInterval,
+		Keep: int(n.cfg.Settings.SnapshotKeep), Logger: n.cfg.Logger,
+	})
+	if err != nil {
+		return err
+	}
 	lists, err := index.Open(index.Config{Tree: tree, Logger: n.cfg.Logger})
 	if err != nil {
 		return err
 	}
-	app, err := abci.New(abci.Config{Genesis: n.cfg.Genesis, Tree: tree, Committed: lists.Committed, Logger: n.cfg.Logger})
+	app, err := abci.New(abci.Config{
+		Genesis: n.cfg.Genesis, Tree: tree, Snapshots: snapshots, Restore: n.cfg.Settings.StateSync,
+		KeepBlocks: n.cfg.Settings.KeepBlocks, Logger: n.cfg.Logger,
+		Committed: func(c abci.Commit) {
+			lists.Committed(c)
+			snapshots.Committed(c.Height)
+		},
+	})
 	if err != nil {
 		return err
 	}
-	eng, err := engine.Start(ctx, n.engineConfig(app))
+	sync, end, err := n.stateSync(mesh)
 	if err != nil {
 		return err
 	}
-	return n.serve(ctx, &ledger{cfg: &n.cfg, app: app, eng: eng, host: mesh}, lists, doors)
+	defer end()
+	eng, err := engine.Start(ctx, n.engineConfig(app, sync))
+	if err != nil {
+		return err
+	}
+	return n.serve(ctx, &ledger{cfg: &n.cfg, app: app, eng: eng, host: mesh}, parts{lists, snapshots}, doors)
+}
+
+// parts are what follows the ledger's commits.
+type parts struct {
+	lists     *index.Index
+	snapshots *snapshot.Shelf
 }
 
 func (n *Node) listenMesh() (*host.Host, error) {
@@ -140,11 +166,11 @@ func (n *Node) listenMesh() (*host.Host, error) {
 	return h, nil
 }
 
-func (n *Node) engineConfig(app *abci.App) engine.Config {
+func (n *Node) engineConfig(app *abci.App, sync *engine.Sync) engine.Config {
 	s := n.cfg.Settings
 	return engine.Config{
 		Genesis: n.cfg.Genesis, App: app, Dir: n.cfg.Home.EngineDir(), Keys: KeyFiles(n.cfg.Home), Name: s.Name,
-		Listen: s.P2P, External: s.P2PExternal, Peers: s.P2PPeers, RPC: s.RPC, Logger: n.cfg.Logger,
+		Listen: s.P2P, External: s.P2PExternal, Peers: s.P2PPeers, RPC: s.RPC, Sync: sync, Logger: n.cfg.Logger,
 	}
 }
 
@@ -154,7 +180,7 @@ func KeyFiles(d home.Dir) engine.KeyFiles {
 }
 
 // serve wires the parts and runs them until the first of them ends.
-func (n *Node) serve(ctx context.Context, l *ledger, lists *index.Index, d doors) error {
+func (n *Node) serve(ctx context.Context, l *ledger, p parts, d doors) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g := group{cancel: cancel}
@@ -178,7 +204,7 @@ func (n *Node) serve(ctx context.Context, l *ledger, lists *index.Index, d doors
 	}
 	reach := newDevices(l.host, present)
 	present.Watch(ctx, reach.changed)
-	server, err := api.New(api.Config{Ledger: l, Devices: reach, Index: lists, Phone: d.phone, Logger: n.cfg.Logger})
+	server, err := api.New(api.Config{Ledger: l, Devices: reach, Index: p.lists, Phone: d.phone, Logger: n.cfg.Logger})
 	if err != nil {
 		return g.end(err)
 	}
@@ -187,6 +213,7 @@ func (n *Node) serve(ctx context.Context, l *ledger, lists *index.Index, d doors
 		return g.end(err)
 	}
 	g.run(ctx, "catching up", func(ctx context.Context) error { return n.awaitStep(ctx, l) })
+	g.run(ctx, "snapshots", p.snapshots.Run)
 	g.run(ctx, "gossip", gossip.Run)
 	g.run(ctx, "checkpoints", points.run)
 	g.run(ctx, "fetch", fetcher.Run)

@@ -27,6 +27,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/chain/store"
+	"github.com/hybridos-net/hybridos/chain/store/snapshot"
 )
 
 // Config configures New. Logger and Now may be nil.
@@ -43,6 +44,14 @@ type Config struct {
 	// those that are replayed at the start. The chain waits for it: it must be
 	// quick. It may read the tree but not write it.
 	Committed func(Commit)
+	// Snapshots, if not nil, are offered to peers. The caller runs it and tells
+	// it of commits.
+	Snapshots *snapshot.Shelf
+	// Restore lets CometBFT fill the tree from a peer's snapshot, whatever it
+	// holds. CometBFT asks for that only while it has no block.
+	Restore bool
+	// KeepBlocks is how many blocks CometBFT is told to keep; 0: all.
+	KeepBlocks int64
 	// Logger is nil for none.
 	Logger *slog.Logger
 }
@@ -71,6 +80,11 @@ type App struct {
 	known *decoded
 	reads *reads
 	told  func(Commit)
+	shelf *snapshot.Shelf
+	keep  int64
+
+	mayRestore bool         // until the first block
+	restoring  *restoration // nil: none under way
 
 	check    *state.Overlay // committed state and what stands in the mempool
 	decided  *execution     // proposal accepted last, to be executed but once
@@ -107,6 +121,7 @@ func New(cfg Config) (*App, error) {
 	}
 	a := &App{
 		doc: cfg.Genesis, chain: cfg.Genesis.Chain(), tree: cfg.Tree, seen: seen, known: newDecoded(), reads: newReads(cfg.Tree), told: cfg.Committed,
+		shelf: cfg.Snapshots, mayRestore: cfg.Restore, keep: cfg.KeepBlocks,
 		now: cfg.Now, log: cfg.Logger.With("part", "abci"), failed: make(chan struct{}),
 	}
 	if err := a.checkTree(); err != nil {

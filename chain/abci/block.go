@@ -71,6 +71,7 @@ func (a *App) FinalizeBlock(_ context.Context, r *types.RequestFinalizeBlock) (*
 	if want := a.tree.Version() + 1; r.Height != want {
 		return nil, a.fail(fmt.Errorf("block %d decided, the state is at %d", r.Height, want-1))
 	}
+	a.mayRestore = false
 	if err := a.rewind(); err != nil {
 		return nil, a.fail(err)
 	}
@@ -104,7 +105,7 @@ func (a *App) Commit(context.Context, *types.RequestCommit) (*types.ResponseComm
 	a.resetCheck()
 	a.told(Commit{Height: version, Time: a.header, Keys: changed})
 	a.log.Debug("committed", "height", version)
-	return &types.ResponseCommit{}, nil
+	return &types.ResponseCommit{RetainHeight: a.retain(version)}, nil
 }
 
 // proposal is what of a block its execution depends on.

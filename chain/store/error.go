@@ -26,10 +26,15 @@ const (
 	Closed ErrorKind = "closed"
 	// Damaged: the nodes on disk do not form a tree; resync.
 	Damaged ErrorKind = "damaged"
+	// BadSnapshot: chunks that are not those of a tree with the root asked for;
+	// take them from somebody else.
+	BadSnapshot ErrorKind = "bad_snapshot"
+	// Unfinished: the state is being imported; nothing else can be done with it.
+	Unfinished ErrorKind = "unfinished"
 )
 
 // Kinds lists every kind, for the tests of those who map them.
-var Kinds = []ErrorKind{BadKey, BadValue, NoVersion, Closed, Damaged}
+var Kinds = []ErrorKind{BadKey, BadValue, NoVersion, Closed, Damaged, BadSnapshot, Unfinished}
 
 // Error is a refusal with its kind and detail for people.
 type Error struct {

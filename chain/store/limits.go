@@ -19,4 +19,14 @@ const (
 	// pruneStep bounds the versions removed by one Commit, so that a lowered
 	// KeepVersions is caught up with over many blocks instead of stalling one.
 	pruneStep = 16
+	// MaxChunkBytes bounds a chunk of an export. CometBFT carries up to 16 MB;
+	// with 4 MiB a lost one is soon fetched again.
+	MaxChunkBytes = 4 << 20
+	// frozenCache is the number of decoded nodes kept by a tree that is read
+	// once from end to end.
+	frozenCache = 1000
+	// maxHeight is that of a balanced tree of 2^64 leaves, with room.
+	maxHeight = 96
+	// wipeStep is how many keys one batch removes.
+	wipeStep = 10_000
 )

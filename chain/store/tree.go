@@ -64,6 +64,7 @@ type Config struct {
 // Tree is an open state tree. Reads (Get, GetAt, ProveAt) may run beside each
 // other and beside a Commit; writes belong to one goroutine.
 type Tree struct {
+	cfg   Config
 	db    *kv.DB
 	disk  *nodeStore
 	keep  int64
@@ -74,6 +75,8 @@ type Tree struct {
 	dirty  map[string]struct{} // keys written since the last Commit
 	broken error               // first failed Commit; memory and disk may differ since then
 	closed bool
+
+	importing *Import // under way; the tree is of no other use meanwhile
 }
 
 // Open opens the tree at its last committed version, or creates an empty one at
@@ -95,8 +98,8 @@ func Open(cfg Config) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{db: db, disk: &nodeStore{db: db}, keep: cfg.KeepVersions, dirty: make(map[string]struct{})}
-	t.tree = iavl.NewMutableTree(t.disk, cfg.NodeCache, skipFastStorage, treeLog{cfg.Logger}, options(cfg)...)
+	t := &Tree{cfg: cfg, db: db, disk: &nodeStore{db: db}, keep: cfg.KeepVersions, dirty: make(map[string]struct{})}
+	t.tree = newIAVL(t.disk, cfg)
 	if err := t.load(); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
@@ -107,6 +110,10 @@ func Open(cfg Config) (*Tree, error) {
 // saves a look-up per level on a cold read, but doubles what a commit writes;
 // the benchmarks in this package show the balance.
 const skipFastStorage = true
+
+func newIAVL(disk *nodeStore, cfg Config) *iavl.MutableTree {
+	return iavl.NewMutableTree(disk, cfg.NodeCache, skipFastStorage, treeLog{cfg.Logger}, options(cfg)...)
+}
 
 func options(cfg Config) []iavl.Option {
 	opts := []iavl.Option{
@@ -124,6 +131,9 @@ func options(cfg Config) []iavl.Option {
 
 func (t *Tree) load() (err error) {
 	defer t.catch("load the last version", &err)
+	if err := t.recoverImport(); err != nil {
+		return err
+	}
 	version, err := t.tree.Load()
 	if err != nil {
 		return t.fault("load the last version", err)
@@ -349,6 +359,8 @@ func (t *Tree) usable() error {
 		return refuse(Closed, "the tree is closed")
 	case t.broken != nil:
 		return t.broken
+	case t.importing != nil:
+		return refuse(Unfinished, "the state is being imported")
 	}
 	return t.db.Err()
 }

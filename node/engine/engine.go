@@ -50,6 +50,8 @@ type Config struct {
 	Peers []string
 	// RPC is host:port of CometBFT's own RPC on loopback; empty for none.
 	RPC string
+	// Sync, if not nil, lets a node without blocks begin with a snapshot.
+	Sync *Sync
 	// Logger is nil for none.
 	Logger *slog.Logger
 }
@@ -119,6 +121,9 @@ func Start(ctx context.Context, cfg Config) (*Engine, error) {
 		waiting: make(map[types.TxKey]*waiter), recent: make(map[types.TxKey]Outcome), heads: make(chan int64, 1),
 		step: make(chan struct{}),
 	}
+	if err := e.prepareSync(settings); err != nil {
+		return nil, fmt.Errorf("open node: %w", err)
+	}
 	if err := e.build(ctx, settings, signer, nodeKey); err != nil {
 		return nil, errors.Join(err, e.stores.Close())
 	}
@@ -142,6 +147,7 @@ func (e *Engine) build(ctx context.Context, settings *config.Config, signer *pri
 		e.stores.Open,
 		node.DefaultMetricsProvider(settings.Instrumentation),
 		logger{to: e.cfg.Logger.With("part", "comet"), seen: &e.seen},
+		e.options()...,
 	)
 	switch app := e.cfg.App.Err(); {
 	case err == nil:
@@ -153,6 +159,13 @@ func (e *Engine) build(ctx context.Context, settings *config.Config, signer *pri
 	default:
 		return fmt.Errorf("%w: %w", ErrUnfit, err)
 	}
+}
+
+func (e *Engine) options() []node.Option {
+	if e.cfg.Sync == nil {
+		return nil
+	}
+	return []node.Option{node.StateProvider(&provider{cfg: *e.cfg.Sync, doc: e.cfg.Genesis, log: e.log})}
 }
 
 func (e *Engine) begin(ctx context.Context) error {
@@ -217,6 +230,9 @@ func (e *Engine) follow(ctx context.Context, running *sync.WaitGroup) error {
 		case <-e.cfg.App.Failed():
 			return fmt.Errorf("the ledger stopped: %w", e.cfg.App.Err())
 		case <-look.C:
+			if err := e.seen.unsynced(); err != nil {
+				return fmt.Errorf("%w: %w", ErrSync, err)
+			}
 			if halted == nil && !e.env.ConsensusReactor.WaitSync() {
 				halted = make(chan struct{})
 				running.Go(func() { e.waitConsensus(halted) })

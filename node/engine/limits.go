@@ -25,4 +25,9 @@ const (
 	maxKeyFile = 64 << 10
 	// lookPause is how often we look whether catching up has ended.
 	lookPause = 100 * time.Millisecond
+	// discoveryTime is how long peers have to tell their snapshots; CometBFT
+	// takes nothing shorter.
+	discoveryTime = 5 * time.Second
+	// chunkTimeout is how long a peer has for a chunk of a snapshot.
+	chunkTimeout = 10 * time.Second
 )

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 
 	"github.com/cometbft/cometbft/libs/log"
@@ -21,11 +22,26 @@ var _ log.Logger = logger{}
 type seen struct {
 	stopping atomic.Bool           // set by us
 	cause    atomic.Pointer[error] // why consensus stopped
+	sync     atomic.Pointer[error] // why state sync gave up
 }
 
 // consensusFailure is the message with which CometBFT reports the panic that
 // ended consensus, under "err".
 const consensusFailure = "CONSENSUS FAILURE!!!"
+
+// syncFailures are the messages with which CometBFT reports, under "err", that
+// it gave state sync up; it then does nothing more.
+var syncFailures = []string{
+	"State sync failed", "Failed to bootstrap node with new state", "Failed to store last seen commit", "Failed to switch to block sync",
+}
+
+// unsynced is why state sync gave up, nil if it did not.
+func (s *seen) unsynced() error {
+	if err := s.sync.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 func (s *seen) failure() error {
 	if err := s.cause.Load(); err != nil {
@@ -46,7 +62,9 @@ func (l logger) Warn(msg string, kv ...any) { l.to.Warn(msg, kv...) }
 func (l logger) Error(msg string, kv ...any) {
 	switch {
 	case msg == consensusFailure:
-		l.keep(kv)
+		keep(&l.seen.cause, kv)
+	case slices.Contains(syncFailures, msg):
+		keep(&l.seen.sync, kv)
 	case l.seen.stopping.Load():
 	default:
 		l.to.Error(msg, kv...)
@@ -55,7 +73,7 @@ func (l logger) Error(msg string, kv ...any) {
 	l.to.Debug(msg, kv...)
 }
 
-func (l logger) keep(kv []any) {
+func keep(into *atomic.Pointer[error], kv []any) {
 	for i := 0; i+1 < len(kv); i += 2 {
 		if kv[i] != "err" {
 			continue
@@ -64,7 +82,7 @@ func (l logger) keep(kv []any) {
 		if !ok {
 			err = fmt.Errorf("%v", kv[i+1])
 		}
-		l.seen.cause.CompareAndSwap(nil, &err)
+		into.CompareAndSwap(nil, &err)
 	}
 }
 

@@ -43,12 +43,26 @@ type Config struct {
 	RPC string `toml:"rpc_listen"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel string `toml:"log_level"`
+	// SnapshotInterval: a snapshot of the state for nodes that join after every
+	// so many blocks; 0 for none.
+	SnapshotInterval int64 `toml:"snapshot_interval"`
+	// SnapshotKeep is how many of them stay.
+	SnapshotKeep int64 `toml:"snapshot_keep"`
+	// KeepBlocks is how many blocks stay; 0 for all.
+	KeepBlocks int64 `toml:"keep_blocks"`
+	// StateSync: a home without blocks begins with a snapshot of its peers.
+	StateSync bool `toml:"state_sync"`
+	// TrustHeight and TrustHash name a header that the operator trusts, where the
+	// genesis document is older than the trusting period.
+	TrustHeight int64  `toml:"trust_height"`
+	TrustHash   string `toml:"trust_hash"`
 }
 
 // Default is the configuration of a new home.
 func Default() Config {
 	return Config{
 		Name: "hosd", P2P: "127.0.0.1:27656", Mesh: "127.0.0.1:27700", HTTP: "127.0.0.1:27780", LogLevel: "info",
+		SnapshotInterval: 1000, SnapshotKeep: 2, KeepBlocks: 14 * 24 * 360,
 	}
 }
 
@@ -74,6 +88,9 @@ func (c Config) Validate() error {
 		}
 	}
 	if err := c.checkPhone(); err != nil {
+		return err
+	}
+	if err := c.checkSync(); err != nil {
 		return err
 	}
 	switch c.LogLevel {

@@ -51,6 +51,9 @@ func (d Dir) SignState() string { return d.join("data", "sign-state.json") }
 // StateDir is the state tree.
 func (d Dir) StateDir() string { return d.join("data", "state") }
 
+// SnapshotDir is where snapshots of the state are kept for nodes that join.
+func (d Dir) SnapshotDir() string { return d.join("data", "snapshots") }
+
 // EngineDir is where CometBFT keeps blocks and its log.
 func (d Dir) EngineDir() string { return d.join("data", "comet") }
 

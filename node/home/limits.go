@@ -11,4 +11,7 @@ const (
 	maxHosts = 16
 	// maxHost is the longest of them: the longest relying party of a passkey.
 	maxHost = 128
+	// maxInterval bounds snapshot_interval: rarer ones than once in two weeks of
+	// heartbeats would be of no use, as their versions are pruned by the next.
+	maxInterval = 14 * 24 * 360
 )

@@ -261,6 +261,17 @@ func (db *DB) Compact(start, end []byte) (err error) {
 	})
 }
 
+// Checkpoint makes a copy of the store as it is now in dir, which must not
+// exist. Files are linked where the file system can, so dir should be on the
+// same disk; until it is removed they keep their space. Writes go on meanwhile.
+func (db *DB) Checkpoint(dir string) error {
+	if err := db.enter(); err != nil {
+		return err
+	}
+	defer db.leave()
+	return db.await("checkpoint", func() error { return db.pebble.Checkpoint(dir) })
+}
+
 // Stats are figures for a person to read.
 func (db *DB) Stats() map[string]string {
 	if err := db.enter(); err != nil {

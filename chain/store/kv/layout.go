@@ -3,6 +3,8 @@ package kv
 import (
 	"encoding/binary"
 	"fmt"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // layoutKey holds the layout record. It sorts before every key that a store
@@ -50,4 +52,10 @@ func (db *DB) createLayout(name string, version uint32) error {
 	}
 	record := binary.BigEndian.AppendUint32(nil, version)
 	return db.Set(layoutKey, append(record, name...), Sync)
+}
+
+// FreeBytes is the space that is left for this user on the disk of a path.
+func FreeBytes(path string) (uint64, error) {
+	u, err := vfs.Default.GetDiskUsage(path)
+	return u.AvailBytes, err
 }

@@ -52,7 +52,8 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(initCommand(), startCommand(), genesisCommand(), statusCommand(), validatorCommand())
+	root.AddCommand(initCommand(), startCommand(), genesisCommand(), statusCommand(), validatorCommand(),
+		snapshotCommand(), rollbackCommand(), doctorCommand())
 	ran := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { ran = true }
 	err := root.ExecuteContext(ctx)
@@ -114,6 +115,8 @@ func advice(err error) string {
 		return disk.Hint()
 	case errors.Is(err, api.ErrCertificate):
 		return "set phone_tls_cert and phone_tls_key to PEM files that belong together and name every host of phone_hosts"
+	case errors.Is(err, engine.ErrSync):
+		return "check p2p_peers, mesh_peers and trust_hash, or start with --state-sync=false to execute every block"
 	case errors.Is(err, syscall.ENOSPC):
 		return "free space on the disk and start again"
 	case errors.Is(err, engine.ErrHalted), errors.Is(err, engine.ErrUnfit):

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,8 @@ type setting struct {
 	flag, help string
 	text       func(*home.Config) *string
 	list       func(*home.Config) *[]string
+	number     func(*home.Config) *int64
+	yes        func(*home.Config) *bool
 }
 
 // settings is the one list of them.
@@ -39,6 +42,12 @@ var settings = []setting{
 	{flag: "phone-tls-key", help: "PEM file of the certificate's key", text: func(c *home.Config) *string { return &c.PhoneKey }},
 	{flag: "rpc-listen", help: "host:port of CometBFT's RPC, loopback only; empty for none", text: func(c *home.Config) *string { return &c.RPC }},
 	{flag: "log-level", help: "debug, info, warn or error", text: func(c *home.Config) *string { return &c.LogLevel }},
+	{flag: "snapshot-interval", help: "a snapshot of the state for joining nodes every so many blocks; 0 for none", number: func(c *home.Config) *int64 { return &c.SnapshotInterval }},
+	{flag: "snapshot-keep", help: "how many snapshots stay", number: func(c *home.Config) *int64 { return &c.SnapshotKeep }},
+	{flag: "keep-blocks", help: "how many blocks stay; 0 for all", number: func(c *home.Config) *int64 { return &c.KeepBlocks }},
+	{flag: "state-sync", help: "true: a home without blocks begins with a snapshot of its peers, verified through mesh-peers", yes: func(c *home.Config) *bool { return &c.StateSync }},
+	{flag: "trust-height", help: "height of a header that you trust, for state-sync on a ledger older than two weeks", number: func(c *home.Config) *int64 { return &c.TrustHeight }},
+	{flag: "trust-hash", help: "its hash in hex", text: func(c *home.Config) *string { return &c.TrustHash }},
 }
 
 // env is the variable that stands in for the flag.
@@ -46,10 +55,21 @@ func (s setting) env() string {
 	return "HOSD_" + strings.ToUpper(strings.ReplaceAll(s.flag, "-", "_"))
 }
 
-func (s setting) set(c *home.Config, v string) {
-	if s.text != nil {
+func (s setting) set(c *home.Config, v string) (err error) {
+	switch {
+	case s.text != nil:
 		*s.text(c) = v
-		return
+		return nil
+	case s.number != nil:
+		if *s.number(c), err = strconv.ParseInt(v, 10, 64); err != nil {
+			err = fmt.Errorf("%s: %q is not a number", s.flag, v)
+		}
+		return err
+	case s.yes != nil:
+		if *s.yes(c), err = strconv.ParseBool(v); err != nil {
+			err = fmt.Errorf("%s: %q is neither true nor false", s.flag, v)
+		}
+		return err
 	}
 	*s.list(c) = nil
 	for _, item := range strings.Split(v, ",") {
@@ -57,6 +77,7 @@ func (s setting) set(c *home.Config, v string) {
 			*s.list(c) = append(*s.list(c), item)
 		}
 	}
+	return nil
 }
 
 func startCommand() *cobra.Command {
@@ -67,6 +88,9 @@ func startCommand() *cobra.Command {
 	homeFlag(c, &dir)
 	for _, s := range settings {
 		c.Flags().String(s.flag, "", s.help+" ("+s.env()+")")
+		if s.yes != nil { // given without a value it means true
+			c.Flags().Lookup(s.flag).NoOptDefVal = "true"
+		}
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		return runStart(c.Context(), dir, override(c), c.OutOrStdout(), c.ErrOrStderr())
@@ -75,20 +99,21 @@ func startCommand() *cobra.Command {
 }
 
 // override gives what puts flags and environment over a configuration.
-func override(c *cobra.Command) func(*home.Config) {
-	return func(cfg *home.Config) {
+func override(c *cobra.Command) func(*home.Config) error {
+	return func(cfg *home.Config) (err error) {
 		for _, s := range settings {
 			if v, ok := os.LookupEnv(s.env()); ok {
-				s.set(cfg, v)
+				err = errors.Join(err, s.set(cfg, v))
 			}
 			if f := c.Flags().Lookup(s.flag); f.Changed {
-				s.set(cfg, f.Value.String())
+				err = errors.Join(err, s.set(cfg, f.Value.String()))
 			}
 		}
+		return err
 	}
 }
 
-func runStart(ctx context.Context, dir string, over func(*home.Config), stdout, stderr io.Writer) (err error) {
+func runStart(ctx context.Context, dir string, over func(*home.Config) error, stdout, stderr io.Writer) (err error) {
 	if err := needHome(dir); err != nil {
 		return err
 	}
@@ -100,7 +125,9 @@ func runStart(ctx context.Context, dir string, over func(*home.Config), stdout, 
 	if err != nil {
 		return hint(err, "correct the file; hosd start --help lists the names")
 	}
-	over(&cfg)
+	if err := over(&cfg); err != nil {
+		return hint(err, "correct the flag or the HOSD_ variable")
+	}
 	if err := cfg.Validate(); err != nil {
 		var setting *home.SettingError
 		if errors.As(err, &setting) {
