@@ -91,6 +91,9 @@ var rows = []Row{
 	{state.BadProof, 74},
 	{state.VendorExists, 75},
 	{state.VendorSuspended, 76},
+	{state.DeviceLost, 77},
+	{state.NotLost, 78},
+	{state.Released, 79},
 }
 
 // Rows lists every refusal with its code, in order.

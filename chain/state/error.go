@@ -85,6 +85,14 @@ const (
 	VendorExists ErrorKind = "vendor_exists"
 	// VendorSuspended: the vendor may not do this until it is admitted again.
 	VendorSuspended ErrorKind = "vendor_suspended"
+	// DeviceLost: the device is reported lost, and changes no hands until it is
+	// reported found.
+	DeviceLost ErrorKind = "device_lost"
+	// NotLost: the device is not reported lost.
+	NotLost ErrorKind = "not_lost"
+	// Released: the owner has signed a release of the device; whoever followed
+	// the ownership must let go of it.
+	Released ErrorKind = "released"
 )
 
 // Error is a refusal with its kind and detail for people.

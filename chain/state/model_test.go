@@ -55,6 +55,8 @@ type thing struct {
 	registered bool
 	epoch      uint64
 	owner      *person
+	lost       bool
+	ended      bool             // the ownership in seen has ended with a release
 	seen       *state.Ownership // what the device itself has last followed
 }
 
@@ -132,7 +134,33 @@ func (m *model) claim(r *rapid.T) {
 		if err != nil {
 			r.Fatalf("device refuses its claim: %v", err)
 		}
-		d.seen = &own
+		d.seen, d.ended = &own, false
+	}
+}
+
+func (m *model) release(r *rapid.T) {
+	p, d := m.person(r), m.thing(r)
+	x := m.w.ReleaseTx(m.tb, p.root, d.key)
+	m.resign(x, tx.RoleAccount, p)
+	if m.try(r, x, d.owner == p && !d.lost) {
+		d.owner, d.ended = nil, true
+		d.epoch++
+	}
+}
+
+// report loses and finds devices.
+func (m *model) report(r *rapid.T) {
+	p, d := m.person(r), m.thing(r)
+	if d.epoch == 0 {
+		return
+	}
+	x, lost := m.w.LostTx(m.tb, p.root, d.key), rapid.Bool().Draw(r, "lost")
+	if !lost {
+		x = m.w.FoundTx(m.tb, p.root, d.key)
+	}
+	m.resign(x, tx.RoleAccount, p)
+	if m.try(r, x, d.owner == p && d.lost != lost) {
+		d.lost = lost
 	}
 }
 
@@ -141,7 +169,7 @@ func (m *model) transfer(r *rapid.T) {
 	x := m.w.TransferTx(m.tb, from.root, to.root, d.key)
 	m.resign(x, tx.RoleAccount, from)
 	m.resign(x, tx.RoleNewOwner, to)
-	if m.try(r, x, d.owner == from && from.known) {
+	if m.try(r, x, d.owner == from && from.known && !d.lost) {
 		d.owner, to.known = to, true
 		d.epoch++
 	}
@@ -214,6 +242,12 @@ func (m *model) wake(r *rapid.T) {
 		return
 	}
 	got, err := state.FollowOwner(m.w.Tree, m.w.Block.Chain, *d.seen)
+	if d.ended {
+		if !errors.Is(err, state.Released) {
+			r.Fatalf("a released ownership: %v", err)
+		}
+		return
+	}
 	if err != nil {
 		r.Fatalf("device refuses an honest ledger: %v", err)
 	}
@@ -238,7 +272,7 @@ func (m *model) check(r *rapid.T) {
 		if (err == nil) != d.registered {
 			r.Fatalf("device: %v, registered %v", err, d.registered)
 		}
-		if rec.Epoch != d.epoch || (rec.Owner == nil) != (d.owner == nil) ||
+		if rec.Epoch != d.epoch || rec.Lost != d.lost || (rec.Owner == nil) != (d.owner == nil) ||
 			d.owner != nil && *rec.Owner != d.owner.root.Public().AccountID() {
 			r.Fatalf("device is %+v, model epoch %d", rec, d.epoch)
 		}
@@ -263,7 +297,8 @@ func (m *model) audit(r *rapid.T) {
 // TestModel runs random histories against the model. The invariants: a device
 // has one owner, its epoch only rises, a revoked grant never authorises again,
 // a replay changes nothing, no quota is exceeded, and a device that wakes at
-// any time follows an honest ledger. Validators are never none, no more than a
+// any time follows an honest ledger, until a release that it then knows of. A
+// lost device changes no hands. Validators are never none, no more than a
 // third of them changes in a block but by evidence, and nothing of theirs or of
 // vendors changes without the governors' threshold.
 func TestModel(t *testing.T) {
@@ -272,7 +307,7 @@ func TestModel(t *testing.T) {
 		r.Repeat(map[string]func(*rapid.T){
 			"":         m.check,
 			"register": m.register, "claim": m.claim, "transfer": m.transfer, "rotate": m.rotate,
-			"grant": m.grant, "revoke": m.revoke, "replay": m.replay, "steal": m.steal, "wake": m.wake, "audit": m.audit,
+			"release": m.release, "report": m.report, "grant": m.grant, "revoke": m.revoke, "replay": m.replay, "steal": m.steal, "wake": m.wake, "audit": m.audit,
 			"propose": m.propose, "approve": m.approve, "punish": m.punish, "next block": m.nextBlock,
 		})
 	})

@@ -62,14 +62,15 @@ type Account struct {
 
 // Device is a registered device.
 //
-// Evolution: fields 1 to 6 are fixed; new ones are optional.
+// Evolution: fields 1 to 7 are fixed; new ones are optional.
 type Device struct {
 	Key     key.Public     `cbor:"1,keyasint"`
 	SealKey [32]byte       `cbor:"2,keyasint"`
 	Vendor  key.AccountID  `cbor:"3,keyasint"`
 	Model   string         `cbor:"4,keyasint"`
-	Epoch   uint64         `cbor:"5,keyasint"`           // counts ownerships; 0 until the first claim
+	Epoch   uint64         `cbor:"5,keyasint"`           // counts claims, transfers and releases
 	Owner   *key.AccountID `cbor:"6,keyasint,omitempty"` // nil: unowned
+	Lost    bool           `cbor:"7,keyasint,omitempty"` // the owner has reported it lost
 }
 
 // Status is the state of a grant. Revocation is a record, not an absence, so

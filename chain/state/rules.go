@@ -35,6 +35,9 @@ var rules = []rule{
 	{tx.KindRevokeGrant, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyRevokeGrant},
 	{tx.KindPropose, actorGovernor, []tx.Role{tx.RoleGovernor}, governorSigners, applyPropose},
 	{tx.KindApprove, actorGovernor, []tx.Role{tx.RoleGovernor}, governorSigners, applyApprove},
+	{tx.KindRelease, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyRelease},
+	{tx.KindReportLost, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyReportLost},
+	{tx.KindReportFound, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyReportFound},
 }
 
 // demands reports whether signers are for exactly the roles of the rule, so

@@ -61,6 +61,12 @@ var builders = map[tx.Kind]builder{
 		w.Do(tb, p)
 		return w.ApproveTx(tb, statetest.Governor(1), p.ID(w.Block.Chain))
 	},
+	tx.KindRelease:    func(tb testing.TB, w *statetest.World) *tx.Tx { return w.ReleaseTx(tb, owner, dev) },
+	tx.KindReportLost: func(tb testing.TB, w *statetest.World) *tx.Tx { return w.LostTx(tb, owner, dev) },
+	tx.KindReportFound: func(tb testing.TB, w *statetest.World) *tx.Tx {
+		w.Do(tb, w.LostTx(tb, owner, dev))
+		return w.FoundTx(tb, owner, dev)
+	},
 }
 
 // TestRules_DefaultDeny: each kind has exactly one row, each role of the row

@@ -29,7 +29,7 @@ func applyTransfer(s Tree, _ Block, t *tx.Tx) error {
 	if err := createAccount(s, p.To, p.Root); err != nil {
 		return err
 	}
-	return setOwner(s, t, p.Device, dev, p.To, p.Epoch)
+	return setOwner(s, t, p.Device, dev, &p.To, p.Epoch)
 }
 
 // ownedDevice reads a device that the acting account must own.

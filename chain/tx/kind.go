@@ -16,6 +16,9 @@ const (
 	KindRevokeGrant    Kind = 6
 	KindPropose        Kind = 7
 	KindApprove        Kind = 8
+	KindRelease        Kind = 9
+	KindReportLost     Kind = 10
+	KindReportFound    Kind = 11
 )
 
 // kinds is the one list of what this version decodes.
@@ -32,6 +35,9 @@ var kinds = []struct {
 	{KindRevokeGrant, "revoke-grant", func() Payload { return new(RevokeGrant) }},
 	{KindPropose, "propose", func() Payload { return new(Propose) }},
 	{KindApprove, "approve", func() Payload { return new(Approve) }},
+	{KindRelease, "release", func() Payload { return new(Release) }},
+	{KindReportLost, "report-lost", func() Payload { return new(ReportLost) }},
+	{KindReportFound, "report-found", func() Payload { return new(ReportFound) }},
 }
 
 // Kinds lists every known kind in order.

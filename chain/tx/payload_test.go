@@ -110,6 +110,18 @@ var negatives = map[tx.Kind][]negative{
 	tx.KindApprove: {
 		spoil("no proposal", tx.Malformed, func(p *tx.Approve) { p.Proposal = tx.ID{} }),
 	},
+	tx.KindRelease: {
+		spoil("no device", tx.Malformed, func(p *tx.Release) { p.Device = key.DeviceID{} }),
+		spoil("no epoch", tx.Malformed, func(p *tx.Release) { p.Epoch = 0 }),
+	},
+	tx.KindReportLost: {
+		spoil("no device", tx.Malformed, func(p *tx.ReportLost) { p.Device = key.DeviceID{} }),
+		spoil("no epoch", tx.Malformed, func(p *tx.ReportLost) { p.Epoch = 0 }),
+	},
+	tx.KindReportFound: {
+		spoil("no device", tx.Malformed, func(p *tx.ReportFound) { p.Device = key.DeviceID{} }),
+		spoil("no epoch", tx.Malformed, func(p *tx.ReportFound) { p.Epoch = 0 }),
+	},
 }
 
 func manyKeys(n int) []tx.AccountKey {

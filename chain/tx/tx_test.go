@@ -51,6 +51,9 @@ var builders = map[tx.Kind]func() tx.Payload{
 	tx.KindRevokeGrant: func() tx.Payload { return &tx.RevokeGrant{Grant: tx.ID{3}} },
 	tx.KindPropose:     func() tx.Payload { return &tx.Propose{Until: 900, Change: changes()[0]} },
 	tx.KindApprove:     func() tx.Payload { return &tx.Approve{Proposal: tx.ID{3}} },
+	tx.KindRelease:     func() tx.Payload { return &tx.Release{Device: dev.Public().DeviceID(), Epoch: 2} },
+	tx.KindReportLost:  func() tx.Payload { return &tx.ReportLost{Device: dev.Public().DeviceID(), Epoch: 1} },
+	tx.KindReportFound: func() tx.Payload { return &tx.ReportFound{Device: dev.Public().DeviceID(), Epoch: 1} },
 }
 
 func build(t testing.TB, k tx.Kind) *tx.Tx {

@@ -73,6 +73,12 @@ func payload(b tx.Body, before []tx.AccountKey, names Names) (Summary, error) {
 		return words(b, func(p *tx.CreateGrant) Summary { return createGrant(p, names) })
 	case tx.KindRevokeGrant:
 		return words(b, func(p *tx.RevokeGrant) Summary { return revokeGrant(p) })
+	case tx.KindRelease:
+		return words(b, func(p *tx.Release) Summary { return release(p, names) })
+	case tx.KindReportLost:
+		return words(b, func(p *tx.ReportLost) Summary { return reportLost(p, names) })
+	case tx.KindReportFound:
+		return words(b, func(p *tx.ReportFound) Summary { return reportFound(p, names) })
 	default:
 		return Summary{}, fmt.Errorf("%w: %s", ErrUnknown, b.Kind)
 	}

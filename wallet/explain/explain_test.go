@@ -32,6 +32,9 @@ var samples = []struct {
 		Targets: []tx.Target{{Device: device, Epoch: 7, Endpoint: "lock", Methods: []string{"open", "state"}}}}, true,
 		[]string{guest.String(), "lock.open, lock.state of front-door", "epoch 7", "2027-01-15 08:00:00 UTC", "2027-01-15 09:00:00 UTC"}},
 	{&tx.RevokeGrant{Grant: tx.ID{0xab}}, false, []string{tx.ID{0xab}.String()}},
+	{&tx.Release{Device: device, Epoch: 8}, true, []string{"front-door", "epoch 8", "pairing code"}},
+	{&tx.ReportLost{Device: device, Epoch: 8}, false, []string{"front-door", "epoch 8", "until it is found"}},
+	{&tx.ReportFound{Device: device, Epoch: 8}, false, []string{"front-door", "epoch 8", "again"}},
 }
 
 func names(id key.DeviceID) string {

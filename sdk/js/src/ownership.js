@@ -7,7 +7,7 @@ import { compare, equal } from './codec.js'
 import { HosError } from './error.js'
 import { accountId, accountText, deviceId, deviceText, hex, keyId } from './id.js'
 import { invokeOnly, publicKey, sameKey, verify } from './key.js'
-import { bytes, pack, record, text, uint, unpack } from './record.js'
+import { bytes, flag, pack, record, text, uint, unpack } from './record.js'
 import { accountKeys, decodeTx, MAX_TX, RIGHTS, ROLES, TX_KINDS, txDigest } from './tx.js'
 
 /** @typedef {import('./key.js').PublicKey} PublicKey */
@@ -28,6 +28,7 @@ const accountTable = { root: [1, publicKey], keys: [2, record(keySetTable)], seq
 /** @type {import('./record.js').Table} */
 const deviceTable = {
   key: [1, publicKey], sealKey: [2, bytes(32)], vendor: [3, bytes(20)], model: [4, text], epoch: [5, uint()], owner: [6, bytes(20), 'optional'],
+  lost: [7, flag, 'optional'],
 }
 /** @type {import('./record.js').Table} */
 const grantTable = { issuer: [1, bytes(20)], status: [2, uint(255)], tx: [3, bytes()] }
@@ -85,7 +86,8 @@ export function verifyClaim(chain, device, owner, envelope) {
 
 /**
  * Moves an ownership to the present by checking the owners' signatures under
- * every transfer, and then the last owner's key changes.
+ * every transfer, and then the last owner's key changes. A release that the
+ * owner signed ends it, whatever came after: `released`.
  * @param {Get} get
  * @param {Uint8Array} chain
  * @param {Ownership} own
@@ -204,8 +206,13 @@ async function stepOwner(get, chain, own) {
   if (!raw) throw forged(`no transfer begins ${what}`)
   const t = decodeChange(raw, what)
   const p = t.body.payload
-  if (t.body.kind !== TX_KINDS.transfer || !equal(p.device, own.device) || BigInt(p.epoch) !== epoch || !equal(t.body.account, own.owner.account)) {
+  const ends = t.body.kind === TX_KINDS.release
+  if ((!ends && t.body.kind !== TX_KINDS.transfer) || !equal(p.device, own.device) || BigInt(p.epoch) !== epoch || !equal(t.body.account, own.owner.account)) {
     throw forged(`${what} was begun by another transaction`)
+  }
+  if (ends) {
+    await signedAt(get, chain, only(t, ROLES.account), own.owner, (keys) => [admins(ROLES.account, keys)])
+    throw new HosError('released', `${accountText(own.owner.account)} gave up ${deviceText(own.device)}`)
   }
   await signedAt(get, chain, only(t, ROLES.account), own.owner, (keys) => [admins(ROLES.account, keys)])
   const { root } = await readRecord(get, accountTable, accountKey(p.to), 'no_account')

@@ -15,6 +15,7 @@ import { bytes, fromMap, item, list, pack, record, text, uint, unpack } from './
 /** The kinds of transactions. Numbers are append-only. */
 export const TX_KINDS = Object.freeze({
   'register-device': 1, claim: 2, transfer: 3, 'rotate-keys': 4, 'create-grant': 5, 'revoke-grant': 6, propose: 7, approve: 8,
+  release: 9, 'report-lost': 10, 'report-found': 11,
 })
 /** In which capacity a key signs. Numbers are append-only. */
 export const ROLES = Object.freeze({ account: 1, vendor: 2, device: 3, newOwner: 4, newKey: 5, governor: 6 })
@@ -93,6 +94,14 @@ const changes = {
 /** @type {import('./record.js').Table} */
 const changeTable = Object.fromEntries(Object.entries(changes).map(([name, c]) => [name, [c.number, record(c.table), 'optional']]))
 
+/** A change of a device that names it and an epoch. @type {{table: import('./record.js').Table, check(p: any): void}} */
+const deviceEpoch = {
+  table: { device: [1, bytes(20)], epoch: [2, uint()] },
+  check(p) {
+    if (isZero(p.device) || p.epoch === 0) throw malformed('no device or epoch')
+  },
+}
+
 /**
  * The payloads: what they hold and what can be checked without the ledger.
  * @type {Record<number, {table: import('./record.js').Table, check(p: any): void}>}
@@ -159,6 +168,9 @@ const payloads = {
       if (isZero(p.proposal)) throw malformed('no proposal')
     },
   },
+  [TX_KINDS.release]: deviceEpoch,
+  [TX_KINDS['report-lost']]: deviceEpoch,
+  [TX_KINDS['report-found']]: deviceEpoch,
 }
 
 /**

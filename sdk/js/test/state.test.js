@@ -22,6 +22,8 @@ const validatorsOnly = {
   'gov/add/own': 'already_approved', 'gov/add/nothing': 'no_proposal', 'gov/add/closed': 'proposal_closed', 'gov/add/again': 'validator_exists',
   'gov/add/proof': 'bad_proof', 'gov/add/full': 'too_many_validators',
   'gov/remove/nobody': 'no_validator', 'gov/remove/limit': 'power_limit', 'gov/remove/last': 'last_validator',
+  'life/found/not-lost': 'not_lost', 'life/lost/twice': 'device_lost', 'life/lost/transfer': 'device_lost', 'life/lost/release': 'device_lost',
+  'life/release/epoch': 'stale_epoch', 'life/release/twice': 'not_owner',
   'gov/suspend/nobody': 'no_vendor', 'gov/suspend/register': 'vendor_suspended', 'gov/suspend/twice': 'vendor_suspended',
   'gov/admit/again': 'vendor_exists', 'gov/quota/register': 'quota_exceeded', 'gov/open/full': 'too_many_proposals', 'gov/open/expired': 'proposal_expired',
 }
@@ -69,12 +71,13 @@ const proves = {
   async claim(t, chain) {
     const { device, root } = t.body.payload
     const dev = key(record(deviceKey(device)).get(1))
-    const own = verifyClaim(chain, dev, rootPin(root), world.get(x(ownerChangeKey(device, 1))))
+    const own = verifyClaim(chain, dev, rootPin(root), world.get(x(ownerChangeKey(device, t.body.payload.epoch))))
     assert.deepEqual(await followOwner(get, chain, own), own)
     const seen = await verifyOwnership(get, chain, { device, root })
     assert.deepEqual(seen.public, dev)
     assert.equal(seen.epoch, own.epoch)
     first ??= { own, root }
+    last = own
   },
   async transfer(t, chain) {
     const { device, to, epoch } = t.body.payload
@@ -129,12 +132,33 @@ const proves = {
   async approve(t) {
     assert.ok(record(Uint8Array.of(0x71, ...t.body.payload.proposal)).get(4).some((who) => equal(who, t.body.account)))
   },
+  // Only a release that the owner signed ends an ownership.
+  async release(t, chain) {
+    const { device, epoch } = t.body.payload
+    await refuses('released', () => followOwner(get, chain, last))
+    await refuses('not_owner', () => verifyOwnership(get, chain, { device, root: key(record(accountKey(t.body.account)).get(1)) }))
+    const k = x(ownerChangeKey(device, epoch))
+    const [envelope] = [world.get(k), world.delete(k)]
+    await refuses('forged', () => followOwner(get, chain, last))
+    await refuses('forged', () => followOwner(get, chain, { ...last, device, owner: { ...last.owner, account: new Uint8Array(20) } }))
+    world.set(k, world.get(x(ownerChangeKey(device, 1))))
+    await refuses('forged', () => followOwner(get, chain, last))
+    world.set(k, envelope)
+  },
+  async 'report-lost'(t, chain) {
+    assert.equal(record(deviceKey(t.body.payload.device)).get(7), true)
+    assert.deepEqual(await followOwner(get, chain, last), last)
+  },
+  async 'report-found'(t) {
+    assert.ok(!record(deviceKey(t.body.payload.device)).has(7))
+  },
   async 'register-device'(t) {
     const id = deviceId(t.body.payload.key)
     await refuses('not_owner', () => verifyOwnership(get, new Uint8Array(32), { device: id, root: t.body.payload.key }))
   },
 }
 
+let last // the ownership that the latest claim began
 let first // the ownership that the first claim began
 const seen = new Set()
 const kindName = (n) => Object.keys(TX_KINDS).find((k) => TX_KINDS[k] === n)
