@@ -79,7 +79,9 @@ func FollowKeys(v View, chain codec.ChainDigest, pin Pin) (Pin, error) {
 	return next, nil
 }
 
-// stepKeys moves a pin by one signed change.
+// stepKeys moves a pin by one signed change. A recovery counts only if the
+// guardians signed it whom the pinned keys had named; that its delay had passed
+// is the ledger's word.
 func stepKeys(v View, chain codec.ChainDigest, pin Pin) (Pin, error) {
 	raw, err := GetKeyChange(v, pin.Account, pin.Keys.Version+1)
 	if err != nil {
@@ -89,15 +91,14 @@ func stepKeys(v View, chain codec.ChainDigest, pin Pin) (Pin, error) {
 	if err != nil {
 		return pin, forged("key change of %s: %v", pin.Account, err)
 	}
-	p, ok := t.Payload.(*tx.RotateKeys)
-	if !ok || t.Body.Account != pin.Account {
+	if t.Body.Account != pin.Account {
 		return pin, forged("key change of %s is another transaction", pin.Account)
 	}
-	if err := verify(t, t.Digest(chain), rotationSigners(pin.Keys, p)); err != nil {
+	signers, keys, err := keyChange(pin.Keys, t.Payload)
+	if err != nil {
 		return pin, forged("key change of %s: %v", pin.Account, err)
 	}
-	keys, err := rotate(pin.Keys, p)
-	if err != nil {
+	if err := verify(t, t.Digest(chain), signers); err != nil {
 		return pin, forged("key change of %s: %v", pin.Account, err)
 	}
 	return Pin{Account: pin.Account, Keys: keys}, nil

@@ -22,6 +22,9 @@ func transferSigners(v View, t *tx.Tx) ([]signer, error) {
 
 func applyTransfer(s Tree, _ Block, t *tx.Tx) error {
 	p := t.Payload.(*tx.Transfer)
+	if err := thawed(s, t); err != nil {
+		return err
+	}
 	dev, err := ownedDevice(s, t, p.Device)
 	if err != nil {
 		return err

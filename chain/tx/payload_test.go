@@ -122,6 +122,12 @@ var negatives = map[tx.Kind][]negative{
 		spoil("no device", tx.Malformed, func(p *tx.ReportFound) { p.Device = key.DeviceID{} }),
 		spoil("no epoch", tx.Malformed, func(p *tx.ReportFound) { p.Epoch = 0 }),
 	},
+	tx.KindSetGuardians:   guardianNegatives(),
+	tx.KindStartRecovery:  recoveryNegatives(),
+	tx.KindCancelRecovery: {spoil("no version", tx.Malformed, func(p *tx.CancelRecovery) { p.Version = 0 })},
+	tx.KindFinishRecovery: {spoil("no version", tx.Malformed, func(p *tx.FinishRecovery) { p.Version = 0 })},
+	tx.KindFreeze:         {}, // TestFreeze_Empty
+	tx.KindUnfreeze:       {},
 }
 
 func manyKeys(n int) []tx.AccountKey {

@@ -214,6 +214,7 @@ func txFile(t *testing.T) vectors.File {
 	f.Cases = append(f.Cases, phoneTxCases(t)...)
 	f.Cases = append(f.Cases, governanceTxCases(t)...)
 	f.Cases = append(f.Cases, lifecycleTxCases(t)...)
+	f.Cases = append(f.Cases, recoveryTxCases(t)...)
 	return f
 }
 
@@ -402,6 +403,7 @@ func stateFile(t *testing.T) vectors.File {
 	phoneHistory(t, w, do)
 	f.Cases = append(f.Cases, governanceHistory(t, w)...)
 	f.Cases = append(f.Cases, lifecycleHistory(t, w)...)
+	f.Cases = append(f.Cases, recoveryHistory(t, w)...)
 	return f
 }
 

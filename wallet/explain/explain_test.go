@@ -35,6 +35,13 @@ var samples = []struct {
 	{&tx.Release{Device: device, Epoch: 8}, true, []string{"front-door", "epoch 8", "pairing code"}},
 	{&tx.ReportLost{Device: device, Epoch: 8}, false, []string{"front-door", "epoch 8", "until it is found"}},
 	{&tx.ReportFound{Device: device, Epoch: 8}, false, []string{"front-door", "epoch 8", "again"}},
+	{&tx.SetGuardians{Version: 3, Guardians: &tx.Guardians{Keys: []key.Public{guest}, Threshold: 1, Delay: 90000}}, true, []string{guest.String(), "1 of them", "1 d 1 h", "3"}},
+	{&tx.SetGuardians{Version: 3}, true, []string{"nobody", "3"}},
+	{&tx.StartRecovery{Version: 6, Threshold: 1, Keys: []tx.AccountKey{{Key: guest, Rights: tx.RightAdmin}}}, true, []string{guest.String(), "sign for the account", "6", "1 signature", "delay"}},
+	{&tx.CancelRecovery{Version: 6}, false, []string{"6", "stay"}},
+	{&tx.FinishRecovery{Version: 6}, true, []string{"6", "lose every right"}},
+	{&tx.Freeze{}, false, []string{"no grant", "recover"}},
+	{&tx.Unfreeze{}, true, []string{"grants", "again"}},
 }
 
 func names(id key.DeviceID) string {
