@@ -48,6 +48,10 @@ type person struct {
 	root, key *key.Private // the account's first and its only present key
 	known     bool         // has an account
 	version   uint64
+	guarded   bool
+	frozen    bool
+	next      *key.Private // to be put in key's place by a recovery that is open
+	due       int64
 }
 
 type thing struct {
@@ -142,7 +146,7 @@ func (m *model) release(r *rapid.T) {
 	p, d := m.person(r), m.thing(r)
 	x := m.w.ReleaseTx(m.tb, p.root, d.key)
 	m.resign(x, tx.RoleAccount, p)
-	if m.try(r, x, d.owner == p && !d.lost) {
+	if m.try(r, x, d.owner == p && !d.lost && !p.frozen) {
 		d.owner, d.ended = nil, true
 		d.epoch++
 	}
@@ -169,7 +173,7 @@ func (m *model) transfer(r *rapid.T) {
 	x := m.w.TransferTx(m.tb, from.root, to.root, d.key)
 	m.resign(x, tx.RoleAccount, from)
 	m.resign(x, tx.RoleNewOwner, to)
-	if m.try(r, x, d.owner == from && from.known && !d.lost) {
+	if m.try(r, x, d.owner == from && from.known && !d.lost && !from.frozen) {
 		d.owner, to.known = to, true
 		d.epoch++
 	}
@@ -185,7 +189,7 @@ func (m *model) rotate(r *rapid.T) {
 	if rapid.Bool().Draw(r, "back to the root") {
 		next = p.root
 	}
-	if m.try(r, m.w.RotateTx(m.tb, p.root, p.key, next), true) {
+	if m.try(r, m.w.RotateTx(m.tb, p.root, p.key, next), !p.frozen && p.next == nil) {
 		p.key = next
 		p.version++
 	}
@@ -198,7 +202,7 @@ func (m *model) grant(r *rapid.T) {
 	}
 	x := m.w.GrantTx(m.tb, p.root, guest.Public(), d.key, "open")
 	m.resign(x, tx.RoleAccount, p)
-	if m.try(r, x, d.owner == p) {
+	if m.try(r, x, d.owner == p && !p.frozen) {
 		m.grants = append(m.grants, &given{id: x.ID(m.w.Block.Chain), issuer: p, signer: p.key})
 	}
 }
@@ -267,6 +271,7 @@ func (m *model) check(r *rapid.T) {
 		r.Fatalf("vendor is %+v, model used %d, %+v", v, m.used, m.gov)
 	}
 	m.checkValidators(r)
+	m.checkPeople(r)
 	for _, d := range m.things {
 		rec, err := state.GetDevice(m.w.Tree, d.key.Public().DeviceID())
 		if (err == nil) != d.registered {
@@ -298,14 +303,16 @@ func (m *model) audit(r *rapid.T) {
 // has one owner, its epoch only rises, a revoked grant never authorises again,
 // a replay changes nothing, no quota is exceeded, and a device that wakes at
 // any time follows an honest ledger, until a release that it then knows of. A
-// lost device changes no hands. Validators are never none, no more than a
+// lost device changes no hands, a recovery takes the guardians' threshold and
+// its delay, and a frozen account gives nothing away. Validators are never none, no more than a
 // third of them changes in a block but by evidence, and nothing of theirs or of
 // vendors changes without the governors' threshold.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		m := newModel(t)
 		r.Repeat(map[string]func(*rapid.T){
-			"":         m.check,
+			"":      m.check,
+			"guard": m.guard, "recover": m.recover, "finish": m.finish, "cancel": m.cancel, "freeze": m.freeze,
 			"register": m.register, "claim": m.claim, "transfer": m.transfer, "rotate": m.rotate,
 			"release": m.release, "report": m.report, "grant": m.grant, "revoke": m.revoke, "replay": m.replay, "steal": m.steal, "wake": m.wake, "audit": m.audit,
 			"propose": m.propose, "approve": m.approve, "punish": m.punish, "next block": m.nextBlock,
