@@ -91,6 +91,16 @@ var rows = []Row{
 	{state.BadProof, 74},
 	{state.VendorExists, 75},
 	{state.VendorSuspended, 76},
+	{state.DeviceLost, 77},
+	{state.NotLost, 78},
+	{state.Released, 79},
+	{state.NoGuardians, 80},
+	{state.RecoveryOpen, 81},
+	{state.NoRecovery, 82},
+	{state.RecoveryEarly, 83},
+	{state.RecoveryDue, 84},
+	{state.AccountFrozen, 85},
+	{state.NotFrozen, 86},
 }
 
 // Rows lists every refusal with its code, in order.

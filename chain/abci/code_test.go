@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -195,9 +196,9 @@ var refused = []struct {
 }
 
 // unreachable kinds cannot come out of a transaction: text forms are not on the
-// wire, every kind has a rule (a test of chain/state), and the last two are a
+// wire, every kind has a rule (a test of chain/state), and the last three are a
 // device's own checks.
-var unreachable = []error{key.BadText, state.NotAuthorised, state.NoChange, state.Forged}
+var unreachable = []error{key.BadText, state.NotAuthorised, state.NoChange, state.Forged, state.Released}
 
 // addPhone is the owner's key change that adds a phone whose proof is spoiled.
 func addPhone(change func(*keytest.Assertion)) func(*world, tx.ID, tx.ID) []byte {
@@ -223,7 +224,7 @@ func TestCodes_EveryRefusal(t *testing.T) {
 	for _, kind := range unreachable {
 		covered[CodeOf(kind)] = true
 	}
-	for _, c := range refused {
+	for _, c := range slices.Concat(refused, refusedAccount) {
 		covered[CodeOf(c.kind)] = true
 		t.Run(c.name, func(t *testing.T) {
 			w, live, dead := refusalWorld(t, c.kind == state.QuotaExceeded)

@@ -85,6 +85,28 @@ const (
 	VendorExists ErrorKind = "vendor_exists"
 	// VendorSuspended: the vendor may not do this until it is admitted again.
 	VendorSuspended ErrorKind = "vendor_suspended"
+	// DeviceLost: the device is reported lost, and changes no hands until it is
+	// reported found.
+	DeviceLost ErrorKind = "device_lost"
+	// NotLost: the device is not reported lost.
+	NotLost ErrorKind = "not_lost"
+	// Released: the owner has signed a release of the device; whoever followed
+	// the ownership must let go of it.
+	Released ErrorKind = "released"
+	// NoGuardians: the account has named nobody who could recover it.
+	NoGuardians ErrorKind = "no_guardians"
+	// RecoveryOpen: a recovery is open; it is cancelled or finished first.
+	RecoveryOpen ErrorKind = "recovery_open"
+	// NoRecovery: no recovery is open.
+	NoRecovery ErrorKind = "no_recovery"
+	// RecoveryEarly: the delay is not over; try again when it is.
+	RecoveryEarly ErrorKind = "recovery_early"
+	// RecoveryDue: the delay is over, and the recovery cannot be cancelled.
+	RecoveryDue ErrorKind = "recovery_due"
+	// AccountFrozen: the account is frozen, and may not do this.
+	AccountFrozen ErrorKind = "account_frozen"
+	// NotFrozen: the account is not frozen.
+	NotFrozen ErrorKind = "not_frozen"
 )
 
 // Error is a refusal with its kind and detail for people.

@@ -19,6 +19,7 @@ const (
 	prefixValidator   = 'c'
 	prefixGovernance  = 'n'
 	prefixProposal    = 'q'
+	prefixRecovery    = 'y'
 )
 
 // ParamsKey is where the parameters stand.
@@ -63,3 +64,10 @@ func GovernorKey(id key.AccountID) []byte { return append([]byte{prefixGovernanc
 
 // ProposalKey is where a proposal stands.
 func ProposalKey(id tx.ID) []byte { return append([]byte{prefixProposal}, id[:]...) }
+
+// RecoveryKey is where the transaction stands that started the recovery which
+// is to make an account's key set of the given version.
+func RecoveryKey(id key.AccountID, version uint64) []byte {
+	k := append([]byte{prefixRecovery}, id[:]...)
+	return binary.BigEndian.AppendUint64(k, version)
+}

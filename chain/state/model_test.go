@@ -48,6 +48,10 @@ type person struct {
 	root, key *key.Private // the account's first and its only present key
 	known     bool         // has an account
 	version   uint64
+	guarded   bool
+	frozen    bool
+	next      *key.Private // to be put in key's place by a recovery that is open
+	due       int64
 }
 
 type thing struct {
@@ -55,6 +59,8 @@ type thing struct {
 	registered bool
 	epoch      uint64
 	owner      *person
+	lost       bool
+	ended      bool             // the ownership in seen has ended with a release
 	seen       *state.Ownership // what the device itself has last followed
 }
 
@@ -132,7 +138,33 @@ func (m *model) claim(r *rapid.T) {
 		if err != nil {
 			r.Fatalf("device refuses its claim: %v", err)
 		}
-		d.seen = &own
+		d.seen, d.ended = &own, false
+	}
+}
+
+func (m *model) release(r *rapid.T) {
+	p, d := m.person(r), m.thing(r)
+	x := m.w.ReleaseTx(m.tb, p.root, d.key)
+	m.resign(x, tx.RoleAccount, p)
+	if m.try(r, x, d.owner == p && !d.lost && !p.frozen) {
+		d.owner, d.ended = nil, true
+		d.epoch++
+	}
+}
+
+// report loses and finds devices.
+func (m *model) report(r *rapid.T) {
+	p, d := m.person(r), m.thing(r)
+	if d.epoch == 0 {
+		return
+	}
+	x, lost := m.w.LostTx(m.tb, p.root, d.key), rapid.Bool().Draw(r, "lost")
+	if !lost {
+		x = m.w.FoundTx(m.tb, p.root, d.key)
+	}
+	m.resign(x, tx.RoleAccount, p)
+	if m.try(r, x, d.owner == p && d.lost != lost) {
+		d.lost = lost
 	}
 }
 
@@ -141,7 +173,7 @@ func (m *model) transfer(r *rapid.T) {
 	x := m.w.TransferTx(m.tb, from.root, to.root, d.key)
 	m.resign(x, tx.RoleAccount, from)
 	m.resign(x, tx.RoleNewOwner, to)
-	if m.try(r, x, d.owner == from && from.known) {
+	if m.try(r, x, d.owner == from && from.known && !d.lost && !from.frozen) {
 		d.owner, to.known = to, true
 		d.epoch++
 	}
@@ -157,7 +189,7 @@ func (m *model) rotate(r *rapid.T) {
 	if rapid.Bool().Draw(r, "back to the root") {
 		next = p.root
 	}
-	if m.try(r, m.w.RotateTx(m.tb, p.root, p.key, next), true) {
+	if m.try(r, m.w.RotateTx(m.tb, p.root, p.key, next), !p.frozen && p.next == nil) {
 		p.key = next
 		p.version++
 	}
@@ -170,7 +202,7 @@ func (m *model) grant(r *rapid.T) {
 	}
 	x := m.w.GrantTx(m.tb, p.root, guest.Public(), d.key, "open")
 	m.resign(x, tx.RoleAccount, p)
-	if m.try(r, x, d.owner == p) {
+	if m.try(r, x, d.owner == p && !p.frozen) {
 		m.grants = append(m.grants, &given{id: x.ID(m.w.Block.Chain), issuer: p, signer: p.key})
 	}
 }
@@ -214,6 +246,12 @@ func (m *model) wake(r *rapid.T) {
 		return
 	}
 	got, err := state.FollowOwner(m.w.Tree, m.w.Block.Chain, *d.seen)
+	if d.ended {
+		if !errors.Is(err, state.Released) {
+			r.Fatalf("a released ownership: %v", err)
+		}
+		return
+	}
 	if err != nil {
 		r.Fatalf("device refuses an honest ledger: %v", err)
 	}
@@ -233,12 +271,13 @@ func (m *model) check(r *rapid.T) {
 		r.Fatalf("vendor is %+v, model used %d, %+v", v, m.used, m.gov)
 	}
 	m.checkValidators(r)
+	m.checkPeople(r)
 	for _, d := range m.things {
 		rec, err := state.GetDevice(m.w.Tree, d.key.Public().DeviceID())
 		if (err == nil) != d.registered {
 			r.Fatalf("device: %v, registered %v", err, d.registered)
 		}
-		if rec.Epoch != d.epoch || (rec.Owner == nil) != (d.owner == nil) ||
+		if rec.Epoch != d.epoch || rec.Lost != d.lost || (rec.Owner == nil) != (d.owner == nil) ||
 			d.owner != nil && *rec.Owner != d.owner.root.Public().AccountID() {
 			r.Fatalf("device is %+v, model epoch %d", rec, d.epoch)
 		}
@@ -263,16 +302,19 @@ func (m *model) audit(r *rapid.T) {
 // TestModel runs random histories against the model. The invariants: a device
 // has one owner, its epoch only rises, a revoked grant never authorises again,
 // a replay changes nothing, no quota is exceeded, and a device that wakes at
-// any time follows an honest ledger. Validators are never none, no more than a
+// any time follows an honest ledger, until a release that it then knows of. A
+// lost device changes no hands, a recovery takes the guardians' threshold and
+// its delay, and a frozen account gives nothing away. Validators are never none, no more than a
 // third of them changes in a block but by evidence, and nothing of theirs or of
 // vendors changes without the governors' threshold.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		m := newModel(t)
 		r.Repeat(map[string]func(*rapid.T){
-			"":         m.check,
+			"":      m.check,
+			"guard": m.guard, "recover": m.recover, "finish": m.finish, "cancel": m.cancel, "freeze": m.freeze,
 			"register": m.register, "claim": m.claim, "transfer": m.transfer, "rotate": m.rotate,
-			"grant": m.grant, "revoke": m.revoke, "replay": m.replay, "steal": m.steal, "wake": m.wake, "audit": m.audit,
+			"release": m.release, "report": m.report, "grant": m.grant, "revoke": m.revoke, "replay": m.replay, "steal": m.steal, "wake": m.wake, "audit": m.audit,
 			"propose": m.propose, "approve": m.approve, "punish": m.punish, "next block": m.nextBlock,
 		})
 	})

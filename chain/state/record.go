@@ -29,10 +29,13 @@ type Vendor struct {
 }
 
 // KeySet is the keys of an account at one version.
+//
+// Evolution: fields 1 to 4 are fixed; new ones are optional.
 type KeySet struct {
-	Version   uint64          `cbor:"1,keyasint"` // how often the keys have been rotated
+	Version   uint64          `cbor:"1,keyasint"` // how often the keys have been changed
 	Threshold uint8           `cbor:"2,keyasint"`
 	Keys      []tx.AccountKey `cbor:"3,keyasint"`
+	Guardians *tx.Guardians   `cbor:"4,keyasint,omitempty"` // nil: nobody can recover the account
 }
 
 // RootKeySet is the key set that every account starts with: its first key,
@@ -53,23 +56,34 @@ func (s KeySet) Find(id key.KeyID) (tx.AccountKey, bool) {
 
 // Account is a set of owner keys.
 //
-// Evolution: fields 1 to 3 are fixed; new ones are optional.
+// Evolution: fields 1 to 5 are fixed; new ones are optional.
 type Account struct {
 	Root     key.Public `cbor:"1,keyasint"` // the first key; its hash is the account's id
 	KeySet   KeySet     `cbor:"2,keyasint"`
-	Sequence uint64     `cbor:"3,keyasint"` // number of its next transaction
+	Sequence uint64     `cbor:"3,keyasint"`           // number of its next transaction
+	Frozen   bool       `cbor:"4,keyasint,omitempty"` // gives nothing away
+	Recovery *Recovery  `cbor:"5,keyasint,omitempty"` // open, if not nil
+}
+
+// Recovery is an open recovery of an account.
+//
+// Evolution: fields 1 and 2 are fixed; new ones are optional.
+type Recovery struct {
+	Version uint64 `cbor:"1,keyasint"` // of the keys that it is to make
+	Due     uint64 `cbor:"2,keyasint"` // Unix seconds of block time; finished from then on, cancelled until then
 }
 
 // Device is a registered device.
 //
-// Evolution: fields 1 to 6 are fixed; new ones are optional.
+// Evolution: fields 1 to 7 are fixed; new ones are optional.
 type Device struct {
 	Key     key.Public     `cbor:"1,keyasint"`
 	SealKey [32]byte       `cbor:"2,keyasint"`
 	Vendor  key.AccountID  `cbor:"3,keyasint"`
 	Model   string         `cbor:"4,keyasint"`
-	Epoch   uint64         `cbor:"5,keyasint"`           // counts ownerships; 0 until the first claim
+	Epoch   uint64         `cbor:"5,keyasint"`           // counts claims, transfers and releases
 	Owner   *key.AccountID `cbor:"6,keyasint,omitempty"` // nil: unowned
+	Lost    bool           `cbor:"7,keyasint,omitempty"` // the owner has reported it lost
 }
 
 // Status is the state of a grant. Revocation is a record, not an absence, so

@@ -79,7 +79,9 @@ func FollowKeys(v View, chain codec.ChainDigest, pin Pin) (Pin, error) {
 	return next, nil
 }
 
-// stepKeys moves a pin by one signed change.
+// stepKeys moves a pin by one signed change. A recovery counts only if the
+// guardians signed it whom the pinned keys had named; that its delay had passed
+// is the ledger's word.
 func stepKeys(v View, chain codec.ChainDigest, pin Pin) (Pin, error) {
 	raw, err := GetKeyChange(v, pin.Account, pin.Keys.Version+1)
 	if err != nil {
@@ -89,15 +91,14 @@ func stepKeys(v View, chain codec.ChainDigest, pin Pin) (Pin, error) {
 	if err != nil {
 		return pin, forged("key change of %s: %v", pin.Account, err)
 	}
-	p, ok := t.Payload.(*tx.RotateKeys)
-	if !ok || t.Body.Account != pin.Account {
+	if t.Body.Account != pin.Account {
 		return pin, forged("key change of %s is another transaction", pin.Account)
 	}
-	if err := verify(t, t.Digest(chain), rotationSigners(pin.Keys, p)); err != nil {
+	signers, keys, err := keyChange(pin.Keys, t.Payload)
+	if err != nil {
 		return pin, forged("key change of %s: %v", pin.Account, err)
 	}
-	keys, err := rotate(pin.Keys, p)
-	if err != nil {
+	if err := verify(t, t.Digest(chain), signers); err != nil {
 		return pin, forged("key change of %s: %v", pin.Account, err)
 	}
 	return Pin{Account: pin.Account, Keys: keys}, nil
@@ -128,7 +129,8 @@ func VerifyClaim(chain codec.ChainDigest, dev key.Public, owner Pin, envelope []
 // FollowOwner moves an ownership to the ledger's present state by checking the
 // owners' signatures under every change. This is the check that all validators
 // together cannot get round: a header in which the device has another owner,
-// with no transfer that the old owner signed, is refused as Forged.
+// with no transfer that the old owner signed, is refused as Forged. If the owner
+// signed a release, the ownership is over, whatever came after it: kind Released.
 func FollowOwner(v View, chain codec.ChainDigest, own Ownership) (Ownership, error) {
 	dev, err := GetDevice(v, own.Device)
 	if err != nil {
@@ -172,6 +174,9 @@ func stepOwner(v View, chain codec.ChainDigest, own Ownership) (Ownership, error
 	if err != nil {
 		return own, forged("transfer of %s: %v", own.Device, err)
 	}
+	if p, ok := t.Payload.(*tx.Release); ok {
+		return own, released(v, chain, own, t, p)
+	}
 	p, ok := t.Payload.(*tx.Transfer)
 	if !ok || p.Device != own.Device || p.Epoch != own.Epoch+1 || t.Body.Account != own.Owner.Account {
 		return own, forged("epoch %d of %s was begun by another transaction", own.Epoch+1, own.Device)
@@ -188,6 +193,18 @@ func stepOwner(v View, chain codec.ChainDigest, own Ownership) (Ownership, error
 		return own, err
 	}
 	return Ownership{Device: own.Device, Epoch: p.Epoch, Owner: to}, nil
+}
+
+// released gives the error of an ownership that ends with a release: Released
+// if the pinned owner or a later key set of it signed that.
+func released(v View, chain codec.ChainDigest, own Ownership, t *tx.Tx, p *tx.Release) error {
+	if p.Device != own.Device || p.Epoch != own.Epoch+1 || t.Body.Account != own.Owner.Account {
+		return forged("epoch %d of %s was begun by another release", own.Epoch+1, own.Device)
+	}
+	if _, err := signedAt(v, chain, t, tx.RoleAccount, own.Owner); err != nil {
+		return err
+	}
+	return &Error{Kind: Released, Detail: fmt.Sprintf("%s gave up %s with epoch %d", own.Owner.Account, own.Device, p.Epoch)}
 }
 
 // signedAt gives the first key set, from the pin on, under which a transfer's

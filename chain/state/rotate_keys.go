@@ -1,8 +1,6 @@
 package state
 
 import (
-	"fmt"
-
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/tx"
 )
@@ -29,24 +27,4 @@ func rotationSigners(old KeySet, p *tx.RotateKeys) []signer {
 	}
 }
 
-func applyRotateKeys(s Tree, _ Block, t *tx.Tx) error {
-	p := t.Payload.(*tx.RotateKeys)
-	a, err := GetAccount(s, t.Body.Account)
-	if err != nil {
-		return err
-	}
-	if a.KeySet, err = rotate(a.KeySet, p); err != nil {
-		return err
-	}
-	if err := s.Set(KeyChangeKey(t.Body.Account, p.Version), t.Bytes()); err != nil {
-		return err
-	}
-	return put(s, AccountKey(t.Body.Account), a)
-}
-
-func rotate(old KeySet, p *tx.RotateKeys) (KeySet, error) {
-	if p.Version != old.Version+1 {
-		return old, &Error{Kind: BadKeyVersion, Detail: fmt.Sprintf("key version %d, next is %d", p.Version, old.Version+1)}
-	}
-	return KeySet{Version: p.Version, Threshold: p.Threshold, Keys: p.Keys}, nil
-}
+func applyRotateKeys(s Tree, _ Block, t *tx.Tx) error { return applyKeyChange(s, t, settled) }

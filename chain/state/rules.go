@@ -35,6 +35,15 @@ var rules = []rule{
 	{tx.KindRevokeGrant, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyRevokeGrant},
 	{tx.KindPropose, actorGovernor, []tx.Role{tx.RoleGovernor}, governorSigners, applyPropose},
 	{tx.KindApprove, actorGovernor, []tx.Role{tx.RoleGovernor}, governorSigners, applyApprove},
+	{tx.KindRelease, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyRelease},
+	{tx.KindReportLost, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyReportLost},
+	{tx.KindReportFound, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyReportFound},
+	{tx.KindSetGuardians, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applySetGuardians},
+	{tx.KindStartRecovery, actorAccount, []tx.Role{tx.RoleNewKey, tx.RoleGuardian}, startRecoverySigners, applyStartRecovery},
+	{tx.KindCancelRecovery, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyCancelRecovery},
+	{tx.KindFinishRecovery, actorAccount, []tx.Role{tx.RoleParty}, finishRecoverySigners, applyFinishRecovery},
+	{tx.KindFreeze, actorAccount, []tx.Role{tx.RoleParty}, freezeSigners, applyFreeze},
+	{tx.KindUnfreeze, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyUnfreeze},
 }
 
 // demands reports whether signers are for exactly the roles of the rule, so

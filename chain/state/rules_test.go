@@ -61,6 +61,33 @@ var builders = map[tx.Kind]builder{
 		w.Do(tb, p)
 		return w.ApproveTx(tb, statetest.Governor(1), p.ID(w.Block.Chain))
 	},
+	tx.KindRelease:    func(tb testing.TB, w *statetest.World) *tx.Tx { return w.ReleaseTx(tb, owner, dev) },
+	tx.KindReportLost: func(tb testing.TB, w *statetest.World) *tx.Tx { return w.LostTx(tb, owner, dev) },
+	tx.KindReportFound: func(tb testing.TB, w *statetest.World) *tx.Tx {
+		w.Do(tb, w.LostTx(tb, owner, dev))
+		return w.FoundTx(tb, owner, dev)
+	},
+	tx.KindSetGuardians: func(tb testing.TB, w *statetest.World) *tx.Tx { return w.GuardiansTx(tb, owner) },
+	tx.KindStartRecovery: func(tb testing.TB, w *statetest.World) *tx.Tx {
+		guarded(tb, w)
+		return w.StartTx(tb, owner, guest)
+	},
+	tx.KindCancelRecovery: func(tb testing.TB, w *statetest.World) *tx.Tx {
+		started(tb, w)
+		return w.CancelTx(tb, owner)
+	},
+	tx.KindFinishRecovery: func(tb testing.TB, w *statetest.World) *tx.Tx {
+		due(tb, w)
+		return w.FinishTx(tb, owner, statetest.Guardian(2))
+	},
+	tx.KindFreeze: func(tb testing.TB, w *statetest.World) *tx.Tx {
+		guarded(tb, w)
+		return w.FreezeTx(tb, owner, statetest.Guardian(2))
+	},
+	tx.KindUnfreeze: func(tb testing.TB, w *statetest.World) *tx.Tx {
+		frozen(tb, w)
+		return w.UnfreezeTx(tb, owner)
+	},
 }
 
 // TestRules_DefaultDeny: each kind has exactly one row, each role of the row
@@ -95,7 +122,7 @@ func TestRules_DefaultDeny(t *testing.T) {
 			for i := range good.Sigs {
 				refuseSpoiled(t, w, good, i)
 			}
-			for role := tx.Role(0); role <= 7; role++ {
+			for role := tx.Role(0); role <= 9; role++ {
 				refused(t, w, with(good, tx.Sig{Role: role, Key: statetest.Key("nobody").Public().ID(), Bytes: good.Sigs[0].Bytes}), state.WrongSigner)
 				for _, s := range good.Sigs {
 					if s.Role != role {

@@ -22,6 +22,9 @@ func transferSigners(v View, t *tx.Tx) ([]signer, error) {
 
 func applyTransfer(s Tree, _ Block, t *tx.Tx) error {
 	p := t.Payload.(*tx.Transfer)
+	if err := thawed(s, t); err != nil {
+		return err
+	}
 	dev, err := ownedDevice(s, t, p.Device)
 	if err != nil {
 		return err
@@ -29,7 +32,7 @@ func applyTransfer(s Tree, _ Block, t *tx.Tx) error {
 	if err := createAccount(s, p.To, p.Root); err != nil {
 		return err
 	}
-	return setOwner(s, t, p.Device, dev, p.To, p.Epoch)
+	return setOwner(s, t, p.Device, dev, &p.To, p.Epoch)
 }
 
 // ownedDevice reads a device that the acting account must own.

@@ -16,6 +16,15 @@ const (
 	KindRevokeGrant    Kind = 6
 	KindPropose        Kind = 7
 	KindApprove        Kind = 8
+	KindRelease        Kind = 9
+	KindReportLost     Kind = 10
+	KindReportFound    Kind = 11
+	KindSetGuardians   Kind = 12
+	KindStartRecovery  Kind = 13
+	KindCancelRecovery Kind = 14
+	KindFinishRecovery Kind = 15
+	KindFreeze         Kind = 16
+	KindUnfreeze       Kind = 17
 )
 
 // kinds is the one list of what this version decodes.
@@ -32,6 +41,15 @@ var kinds = []struct {
 	{KindRevokeGrant, "revoke-grant", func() Payload { return new(RevokeGrant) }},
 	{KindPropose, "propose", func() Payload { return new(Propose) }},
 	{KindApprove, "approve", func() Payload { return new(Approve) }},
+	{KindRelease, "release", func() Payload { return new(Release) }},
+	{KindReportLost, "report-lost", func() Payload { return new(ReportLost) }},
+	{KindReportFound, "report-found", func() Payload { return new(ReportFound) }},
+	{KindSetGuardians, "set-guardians", func() Payload { return new(SetGuardians) }},
+	{KindStartRecovery, "start-recovery", func() Payload { return new(StartRecovery) }},
+	{KindCancelRecovery, "cancel-recovery", func() Payload { return new(CancelRecovery) }},
+	{KindFinishRecovery, "finish-recovery", func() Payload { return new(FinishRecovery) }},
+	{KindFreeze, "freeze", func() Payload { return new(Freeze) }},
+	{KindUnfreeze, "unfreeze", func() Payload { return new(Unfreeze) }},
 }
 
 // Kinds lists every known kind in order.

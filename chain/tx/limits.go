@@ -13,12 +13,15 @@ const (
 	MaxTargets = 32
 	// MaxMethods is how many methods one target may name.
 	MaxMethods = 32
+	// MaxDelay is the longest time, in seconds, that guardians may be made to
+	// wait: 90 days. A longer one would lock an owner out rather than warn him.
+	MaxDelay = 90 * 24 * 60 * 60
 	// MaxName is the longest endpoint, method or model name.
 	MaxName = 64
 
 	// maxBody leaves room in the envelope for MaxSigs signatures of 64 bytes (92
-	// with role, key id and heads). Longer ones stand under RotateKeys only, as
-	// proofs of MaxKeys keys, and its body with as many keys of the longest form
+	// with role, key id and heads). Longer ones stand under RotateKeys and
+	// StartRecovery only, as proofs of MaxKeys keys, and its body with as many keys of the longest form
 	// is short enough for those too (TestNew_LongestRotation).
 	maxBody = MaxBytes - MaxSigs*92 - 16
 )

@@ -110,6 +110,24 @@ var negatives = map[tx.Kind][]negative{
 	tx.KindApprove: {
 		spoil("no proposal", tx.Malformed, func(p *tx.Approve) { p.Proposal = tx.ID{} }),
 	},
+	tx.KindRelease: {
+		spoil("no device", tx.Malformed, func(p *tx.Release) { p.Device = key.DeviceID{} }),
+		spoil("no epoch", tx.Malformed, func(p *tx.Release) { p.Epoch = 0 }),
+	},
+	tx.KindReportLost: {
+		spoil("no device", tx.Malformed, func(p *tx.ReportLost) { p.Device = key.DeviceID{} }),
+		spoil("no epoch", tx.Malformed, func(p *tx.ReportLost) { p.Epoch = 0 }),
+	},
+	tx.KindReportFound: {
+		spoil("no device", tx.Malformed, func(p *tx.ReportFound) { p.Device = key.DeviceID{} }),
+		spoil("no epoch", tx.Malformed, func(p *tx.ReportFound) { p.Epoch = 0 }),
+	},
+	tx.KindSetGuardians:   guardianNegatives(),
+	tx.KindStartRecovery:  recoveryNegatives(),
+	tx.KindCancelRecovery: {spoil("no version", tx.Malformed, func(p *tx.CancelRecovery) { p.Version = 0 })},
+	tx.KindFinishRecovery: {spoil("no version", tx.Malformed, func(p *tx.FinishRecovery) { p.Version = 0 })},
+	tx.KindFreeze:         {}, // TestFreeze_Empty
+	tx.KindUnfreeze:       {},
 }
 
 func manyKeys(n int) []tx.AccountKey {

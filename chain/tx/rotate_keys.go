@@ -41,8 +41,8 @@ func (*RotateKeys) Kind() Kind { return KindRotateKeys }
 // StaticValidate checks the new key set: distinct valid keys, known rights that
 // their algorithms allow, a threshold that the admin keys can reach.
 func (p *RotateKeys) StaticValidate() error {
-	if p.Version == 0 {
-		return malformed("no key version")
+	if err := validateVersion(p.Version); err != nil {
+		return err
 	}
 	if len(p.Keys) == 0 || len(p.Keys) > MaxKeys {
 		return malformed(fmt.Sprintf("%d keys, want 1 to %d", len(p.Keys), MaxKeys))

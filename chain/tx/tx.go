@@ -71,6 +71,10 @@ const (
 	RoleNewKey Role = 5
 	// RoleGovernor: the key of the acting governor.
 	RoleGovernor Role = 6
+	// RoleGuardian: guardians of the acting account, up to their threshold.
+	RoleGuardian Role = 7
+	// RoleParty: any one of those whom the kind lets act alone.
+	RoleParty Role = 8
 )
 
 // Sig is one signature of a transaction.

@@ -51,6 +51,21 @@ var builders = map[tx.Kind]func() tx.Payload{
 	tx.KindRevokeGrant: func() tx.Payload { return &tx.RevokeGrant{Grant: tx.ID{3}} },
 	tx.KindPropose:     func() tx.Payload { return &tx.Propose{Until: 900, Change: changes()[0]} },
 	tx.KindApprove:     func() tx.Payload { return &tx.Approve{Proposal: tx.ID{3}} },
+	tx.KindRelease:     func() tx.Payload { return &tx.Release{Device: dev.Public().DeviceID(), Epoch: 2} },
+	tx.KindReportLost:  func() tx.Payload { return &tx.ReportLost{Device: dev.Public().DeviceID(), Epoch: 1} },
+	tx.KindReportFound: func() tx.Payload { return &tx.ReportFound{Device: dev.Public().DeviceID(), Epoch: 1} },
+	tx.KindSetGuardians: func() tx.Payload {
+		return &tx.SetGuardians{Version: 1, Guardians: statetest.Guardians()}
+	},
+	tx.KindStartRecovery: func() tx.Payload {
+		return &tx.StartRecovery{Version: 1, Threshold: 1, Keys: []tx.AccountKey{
+			{Key: owner.Public(), Rights: tx.RightAdmin | tx.RightInvoke}, {Key: guest.Public(), Rights: tx.RightInvoke},
+		}}
+	},
+	tx.KindCancelRecovery: func() tx.Payload { return &tx.CancelRecovery{Version: 1} },
+	tx.KindFinishRecovery: func() tx.Payload { return &tx.FinishRecovery{Version: 1} },
+	tx.KindFreeze:         func() tx.Payload { return new(tx.Freeze) },
+	tx.KindUnfreeze:       func() tx.Payload { return new(tx.Unfreeze) },
 }
 
 func build(t testing.TB, k tx.Kind) *tx.Tx {

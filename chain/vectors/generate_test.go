@@ -213,6 +213,8 @@ func txFile(t *testing.T) vectors.File {
 	refuse("register-alg", "an unknown algorithm", payload(&tx.RegisterDevice{Key: key.Public{Alg: 9, Bytes: []byte{1}}, SealKey: [32]byte{1}, Model: "x"}), key.UnknownAlg)
 	f.Cases = append(f.Cases, phoneTxCases(t)...)
 	f.Cases = append(f.Cases, governanceTxCases(t)...)
+	f.Cases = append(f.Cases, lifecycleTxCases(t)...)
+	f.Cases = append(f.Cases, recoveryTxCases(t)...)
 	return f
 }
 
@@ -400,6 +402,8 @@ func stateFile(t *testing.T) vectors.File {
 	do("register/quota", "over the quota", w.RegisterTx(t, buyer), state.QuotaExceeded)
 	phoneHistory(t, w, do)
 	f.Cases = append(f.Cases, governanceHistory(t, w)...)
+	f.Cases = append(f.Cases, lifecycleHistory(t, w)...)
+	f.Cases = append(f.Cases, recoveryHistory(t, w)...)
 	return f
 }
 

@@ -107,9 +107,10 @@ func governanceTxCases(t *testing.T) (out []vectors.Case) {
 
 // book writes cases of a history in which heights matter.
 type book struct {
-	t     *testing.T
-	w     *statetest.World
-	cases []vectors.Case
+	t      *testing.T
+	w      *statetest.World
+	prefix string
+	cases  []vectors.Case
 }
 
 // ledger begins a new ledger, with an empty state.
@@ -125,7 +126,7 @@ func (b *book) ledger(name, note string, d *genesis.Doc) {
 func (b *book) do(name, note string, r *tx.Tx, want error) {
 	b.t.Helper()
 	before := b.w.Tree.Clone()
-	c := vectors.Case{Name: "gov/" + name, Note: note, Hex: x(r.Bytes()), In: m{
+	c := vectors.Case{Name: b.prefix + name, Note: note, Hex: x(r.Bytes()), In: m{
 		"chain_digest": b32(b.w.Block.Chain), "time": strconv.FormatInt(b.w.Block.Time, 10), "height": strconv.FormatInt(b.w.Block.Height, 10),
 	}}
 	if want == nil {
@@ -142,7 +143,7 @@ func (b *book) do(name, note string, r *tx.Tx, want error) {
 
 // governanceHistory goes on on ledgers of its own.
 func governanceHistory(t *testing.T, w *statetest.World) []vectors.Case {
-	b := &book{t: t, w: w}
+	b := &book{t: t, w: w, prefix: "gov/"}
 	anna, ben, cleo := statetest.Governor(0), statetest.Governor(1), statetest.Governor(2)
 	quota := tx.Change{SetQuota: &tx.SetQuota{Vendor: vendor.Public().AccountID(), Quota: 3}}
 	b.do("off", "the genesis document names no governors", w.ProposeTx(t, anna, quota), state.GovernanceOff)

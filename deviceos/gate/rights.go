@@ -111,6 +111,22 @@ func (r *rights) pin(own state.Ownership, head Head) error {
 	return nil
 }
 
+// letGo makes the device unowned, on disk first: the owner has signed a release,
+// as released tells. The caller holds following. Rights of before are void, and
+// whoever holds the pairing code may become the next owner.
+func (r *rights) letGo(released error) error {
+	err := r.vault.Commit(vault.Write{Key: vault.FamilyOwner.Key()})
+	if err != nil {
+		return refuse(command.Internal, "forget the owner: %v", err)
+	}
+	r.log.Info("released by its owner", "reason", released)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.own, r.head = nil, Head{}
+	clear(r.grants)
+	return refuse(command.Unowned, "%v", released)
+}
+
 // lookup finds the holder of the right that a command claims, in what is held.
 func (r *rights) lookup(c *command.Command, now time.Time) (holder, error) {
 	b := &c.Body
@@ -236,6 +252,9 @@ func (r *rights) follow(ctx context.Context, view state.View, head Head) error {
 	if w.failed != nil {
 		return refuse(command.Stale, "owner not proven: %v", w.failed)
 	}
+	if errors.Is(err, state.Released) {
+		return r.letGo(err)
+	}
 	if err != nil {
 		err = refuse(command.Untrusted, "height %d: %v", head.Height, err)
 		r.log.Error("the ledger shows an owner that nobody signed for", "height", head.Height, "error", err)
@@ -263,6 +282,10 @@ func (r *rights) follows(own, next state.Ownership, head Head) error {
 // owner's keys are not those of last time, checks the owner's signature.
 func (r *rights) renewGrant(view state.View, head Head, id tx.ID, now time.Time) error {
 	r.mu.Lock()
+	if r.own == nil { // released since it was followed
+		r.mu.Unlock()
+		return refuse(command.Unowned, "the device has no owner")
+	}
 	own, held := *r.own, r.grants[id]
 	if held != nil && held.revoked && held.head.Height < head.Height {
 		held.head = head // a revocation is for good
@@ -325,7 +348,7 @@ func (r *rights) drop(id tx.ID, head Head) {
 func (r *rights) hold(id tx.ID, own state.Ownership, g *heldGrant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.own.Epoch != own.Epoch || r.own.Owner.Keys.Version != own.Owner.Keys.Version {
+	if r.own == nil || r.own.Epoch != own.Epoch || r.own.Owner.Keys.Version != own.Owner.Keys.Version {
 		return
 	}
 	old := r.grants[id]

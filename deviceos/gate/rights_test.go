@@ -228,6 +228,64 @@ func TestHandle_LyingValidators(t *testing.T) {
 	}
 }
 
+// A release that the owner signed ends the ownership, for good and also after a
+// restart; the next owner comes with a claim of a later epoch.
+func TestHandle_Release(t *testing.T) {
+	dev := newKey(1).Public().DeviceID()
+	release := &tx.Release{Device: dev, Epoch: 2}
+	t.Run("forged", func(t *testing.T) {
+		w := newWorld(t, gate.Limits{})
+		d, err := state.GetDevice(w.ledger.present, dev)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Owner, d.Epoch = nil, 2
+		w.ledger.present[string(state.DeviceKey(dev))] = codec.MustMarshal(d)
+		x := w.build(w.owner, release)
+		x.Sign(w.chain, tx.RoleAccount, w.stranger)
+		w.ledger.present[string(state.OwnerChangeKey(dev, 2))] = x.Bytes()
+		w.ledger.block(w.now, true)
+		w.refused(w.sign(w.body(), w.owner), command.Untrusted)
+		if _, owned := w.gate.Owner(); !owned {
+			t.Fatal("the device let go of its owner, who signed nothing")
+		}
+	})
+	t.Run("signed", func(t *testing.T) {
+		w := newWorld(t, gate.Limits{})
+		w.ok(w.sign(w.guestBody(), w.guest))
+		w.execute(w.owner, release, tx.RoleAccount)
+		for range 2 {
+			w.refused(w.sign(w.body(), w.owner), command.Unowned)
+			w.refused(w.sign(w.guestBody(), w.guest), command.Unowned)
+			if _, owned := w.gate.Owner(); owned {
+				t.Fatal("the device holds on to an owner who gave it up")
+			}
+			w.restart()
+		}
+		c := w.build(w.owner, &tx.Claim{Device: dev, Epoch: 3}, tx.RoleAccount)
+		c.Sign(w.chain, tx.RoleDevice, w.device)
+		w.commit(c)
+		pin, err := state.PinAccount(w.ledger.present, w.chain, w.owner.Public().AccountID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, err := state.VerifyClaim(w.chain, w.device.Public(), pin, c.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.gate.Arm(own); err != nil {
+			t.Fatal(err)
+		}
+		w.refused(w.sign(w.body(), w.owner), command.StaleEpoch)
+		b := w.guestBody()
+		b.Epoch = 3
+		w.refused(w.sign(b, w.guest), command.NotGranted)
+		b = w.body()
+		b.Epoch = 3
+		w.ok(w.sign(b, w.owner))
+	})
+}
+
 func TestHandle_ForgedGrants(t *testing.T) {
 	dev := newKey(1).Public().DeviceID()
 	payload := func(w *world) *tx.CreateGrant {

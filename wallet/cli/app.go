@@ -125,7 +125,7 @@ device, 6 no receipt, 7 invalid proof or signature, 8 node unreachable.`,
 	f.BoolVarP(&a.opts.quiet, "quiet", "q", false, "no talk but errors")
 	root.AddCommand(
 		a.keyCommand(), a.deviceCommand(), a.grantCommand(), a.doCommand(), a.doorCommand(), a.watchCommand(),
-		a.transferCommand(), a.vendorCommand(), a.receiptCommand(), a.statusCommand(), a.initCommand(),
+		a.transferCommand(), a.vendorCommand(), a.recoverCommand(), a.receiptCommand(), a.statusCommand(), a.initCommand(),
 		a.didCommand(), a.govCommand(),
 	)
 	return root

@@ -134,6 +134,34 @@ func TestJourney_Transfer(t *testing.T) {
 	old.hos(exitNotFound, "door", "open")
 }
 
+// TestJourney_Release: a lost device goes nowhere until it is found, and a
+// released one obeys nobody and has nobody for an owner.
+func TestJourney_Release(t *testing.T) {
+	w := newWorld(t)
+	p, dev := w.owner(t, "lock")
+	p.hos(exitNotFound, "device", "lost", "cellar")
+	p.hos(exitFailure, "device", "found", "front-door")
+	p.json("hos.tx", "device", "lost", "front-door")
+	p.hos(exitDenied, "device", "lost", "front-door")
+	p.hos(exitDenied, "device", "release", "front-door", "--yes")
+	p.hos(exitOK, "door", "open")
+	p.hos(exitOK, "device", "found", "front-door")
+	_, talk := p.hos(exitUsage, "device", "release", "front-door")
+	if !strings.Contains(talk, "pairing code") {
+		t.Errorf("without --yes: %s", talk)
+	}
+	p.json("hos.tx", "device", "release", "front-door", "--yes")
+	p.hos(exitDenied, "device", "release", "front-door", "--yes")
+	p.hos(exitRefused, "door", "open")
+	if dev.opened != 1 {
+		t.Errorf("opened %d times, want 1", dev.opened)
+	}
+	l := p.json("hos.device.list", "device", "list")
+	if d := l["devices"].([]any)[0].(map[string]any); d["owned"] != false || d["owner"] != nil || d["epoch"] != float64(2) {
+		t.Errorf("list %v", d)
+	}
+}
+
 func TestJourney_Keys(t *testing.T) {
 	w := newWorld(t)
 	p, dev := w.owner(t, "lock")

@@ -109,6 +109,26 @@ func TestLedger_Grant(t *testing.T) {
 	}
 }
 
+func TestLedger_Release(t *testing.T) {
+	f := owned(t)
+	id := f.dev.Public().DeviceID()
+	if _, err := f.ledger().Release(party(f.next), id); !errors.Is(err, state.NotOwner) {
+		t.Errorf("not the owner: %v", err)
+	}
+	if _, err := f.ledger().Release(Party{Account: f.owner.Public().AccountID(), Key: f.next}, id); !errors.Is(err, state.WrongSigner) {
+		t.Errorf("not a key of the owner: %v", err)
+	}
+	d, err := f.ledger().ReportLost(party(f.owner), id)
+	f.accept(t, d, err)
+	d, err = f.ledger().ReportFound(party(f.owner), id)
+	f.accept(t, d, err)
+	d, err = f.ledger().Release(party(f.owner), id)
+	f.accept(t, d, err)
+	if _, err := f.ledger().Release(party(f.owner), id); !errors.Is(err, state.NotOwner) {
+		t.Errorf("released twice: %v", err)
+	}
+}
+
 func TestLedger_Transfer(t *testing.T) {
 	f := owned(t)
 	id := f.dev.Public().DeviceID()

@@ -33,6 +33,35 @@ func (l Ledger) Transfer(p Party, device key.DeviceID, to key.AccountID, first *
 		&tx.Transfer{Device: device, Epoch: d.Epoch + 1, To: to, Root: first})
 }
 
+// Release drafts that a device is given up: nobody owns it afterwards.
+func (l Ledger) Release(p Party, device key.DeviceID) (*tx.Tx, error) {
+	return l.ofDevice(p, device, func(epoch uint64) tx.Payload { return &tx.Release{Device: device, Epoch: epoch + 1} })
+}
+
+// ReportLost drafts that a device is lost.
+func (l Ledger) ReportLost(p Party, device key.DeviceID) (*tx.Tx, error) {
+	return l.ofDevice(p, device, func(epoch uint64) tx.Payload { return &tx.ReportLost{Device: device, Epoch: epoch} })
+}
+
+// ReportFound drafts that a lost device is found.
+func (l Ledger) ReportFound(p Party, device key.DeviceID) (*tx.Tx, error) {
+	return l.ofDevice(p, device, func(epoch uint64) tx.Payload { return &tx.ReportFound{Device: device, Epoch: epoch} })
+}
+
+// ofDevice drafts a transaction about a device of the party in its present
+// epoch.
+func (l Ledger) ofDevice(p Party, device key.DeviceID, payload func(epoch uint64) tx.Payload) (*tx.Tx, error) {
+	d, err := l.owned(p, device)
+	if err != nil {
+		return nil, err
+	}
+	a, err := l.account(p)
+	if err != nil {
+		return nil, err
+	}
+	return l.build(p, a.Sequence, Life, tx.RoleAccount, payload(d.Epoch))
+}
+
 // AcceptTransfer adds the new owner's signature.
 func (l Ledger) AcceptTransfer(p Party, t *tx.Tx) error {
 	offer, ok := t.Payload.(*tx.Transfer)

@@ -81,6 +81,24 @@ func payload(b tx.Body, before []tx.AccountKey, names Names) (Summary, error) {
 		return s, err
 	case tx.KindApprove:
 		return words(b, func(p *tx.Approve) Summary { return approve(p) })
+	case tx.KindRelease:
+		return words(b, func(p *tx.Release) Summary { return release(p, names) })
+	case tx.KindReportLost:
+		return words(b, func(p *tx.ReportLost) Summary { return reportLost(p, names) })
+	case tx.KindReportFound:
+		return words(b, func(p *tx.ReportFound) Summary { return reportFound(p, names) })
+	case tx.KindSetGuardians:
+		return words(b, func(p *tx.SetGuardians) Summary { return setGuardians(p) })
+	case tx.KindStartRecovery:
+		return words(b, func(p *tx.StartRecovery) Summary { return startRecovery(p) })
+	case tx.KindCancelRecovery:
+		return words(b, func(p *tx.CancelRecovery) Summary { return cancelRecovery(p) })
+	case tx.KindFinishRecovery:
+		return words(b, func(p *tx.FinishRecovery) Summary { return finishRecovery(p) })
+	case tx.KindFreeze:
+		return words(b, func(*tx.Freeze) Summary { return freeze() })
+	case tx.KindUnfreeze:
+		return words(b, func(*tx.Unfreeze) Summary { return unfreeze() })
 	default:
 		return Summary{}, fmt.Errorf("%w: %s", ErrUnknown, b.Kind)
 	}

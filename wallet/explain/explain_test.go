@@ -40,6 +40,16 @@ var samples = []struct {
 	{proposal(tx.Change{SuspendVendor: &tx.SuspendVendor{Vendor: guest.AccountID()}}), true, []string{guest.AccountID().String()}},
 	{proposal(tx.Change{SetQuota: &tx.SetQuota{Vendor: guest.AccountID(), Quota: 78}}), true, []string{guest.AccountID().String(), "78 devices"}},
 	{&tx.Approve{Proposal: tx.ID{0xef}}, true, []string{tx.ID{0xef}.String()}},
+	{&tx.Release{Device: device, Epoch: 8}, true, []string{"front-door", "epoch 8", "pairing code"}},
+	{&tx.ReportLost{Device: device, Epoch: 8}, false, []string{"front-door", "epoch 8", "until it is found"}},
+	{&tx.ReportFound{Device: device, Epoch: 8}, false, []string{"front-door", "epoch 8", "again"}},
+	{&tx.SetGuardians{Version: 3, Guardians: &tx.Guardians{Keys: []key.Public{guest}, Threshold: 1, Delay: 90000}}, true, []string{guest.String(), "1 of them", "1 d 1 h", "3"}},
+	{&tx.SetGuardians{Version: 3}, true, []string{"nobody", "3"}},
+	{&tx.StartRecovery{Version: 6, Threshold: 1, Keys: []tx.AccountKey{{Key: guest, Rights: tx.RightAdmin}}}, true, []string{guest.String(), "sign for the account", "6", "1 signature", "delay"}},
+	{&tx.CancelRecovery{Version: 6}, false, []string{"6", "stay"}},
+	{&tx.FinishRecovery{Version: 6}, true, []string{"6", "lose every right"}},
+	{&tx.Freeze{}, false, []string{"no grant", "recover"}},
+	{&tx.Unfreeze{}, true, []string{"grants", "again"}},
 }
 
 func proposal(c tx.Change) *tx.Propose { return &tx.Propose{Until: 1_800_003_600, Change: c} }

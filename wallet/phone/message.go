@@ -139,7 +139,10 @@ func (o *Offer) validate() error {
 // validKeySet asks what the ledger asks of every key set.
 func validKeySet(s state.KeySet) error {
 	p := tx.RotateKeys{Version: max(s.Version, 1), Keys: s.Keys, Threshold: s.Threshold}
-	return p.StaticValidate()
+	if err := p.StaticValidate(); err != nil || s.Guardians == nil {
+		return err
+	}
+	return s.Guardians.Validate()
 }
 
 func validDevices(s Slot, list []Device) error {

@@ -261,6 +261,24 @@ func (w *World) AddTx(tb testing.TB, governor *key.Private, name string) *tx.Tx 
 	}})
 }
 
+// ReleaseTx gives a device up; the owner signs with its root key.
+func (w *World) ReleaseTx(tb testing.TB, owner, dev *key.Private) *tx.Tx {
+	tb.Helper()
+	return w.Build(tb, owner.Public().AccountID(), &tx.Release{Device: dev.Public().DeviceID(), Epoch: w.epoch(dev) + 1}, As{tx.RoleAccount, owner})
+}
+
+// LostTx reports a device lost; the owner signs with its root key.
+func (w *World) LostTx(tb testing.TB, owner, dev *key.Private) *tx.Tx {
+	tb.Helper()
+	return w.Build(tb, owner.Public().AccountID(), &tx.ReportLost{Device: dev.Public().DeviceID(), Epoch: w.epoch(dev)}, As{tx.RoleAccount, owner})
+}
+
+// FoundTx reports a device found; the owner signs with its root key.
+func (w *World) FoundTx(tb testing.TB, owner, dev *key.Private) *tx.Tx {
+	tb.Helper()
+	return w.Build(tb, owner.Public().AccountID(), &tx.ReportFound{Device: dev.Public().DeviceID(), Epoch: w.epoch(dev)}, As{tx.RoleAccount, owner})
+}
+
 func (w *World) epoch(dev *key.Private) uint64 {
 	d, err := state.GetDevice(w.Tree, dev.Public().DeviceID())
 	if err != nil {

@@ -16,7 +16,7 @@ export const KINDS = Object.freeze([
   'bad_type', 'unknown_extension', 'unknown_key', 'wrong_device',
   // rights
   'wrong_signer', 'missing_signer', 'no_account', 'no_device', 'grant_revoked',
-  'not_issuer', 'not_owner', 'no_change', 'forged',
+  'not_issuer', 'not_owner', 'no_change', 'forged', 'released',
   // adding a phone
   'bad_link', 'bad_message', 'not_sealed', 'wrong_phone_key',
   // here only: no answer from the node; an answer that is none; no such key store in this browser; the person said no

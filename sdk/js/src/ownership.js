@@ -7,13 +7,13 @@ import { compare, equal } from './codec.js'
 import { HosError } from './error.js'
 import { accountId, accountText, deviceId, deviceText, hex, keyId } from './id.js'
 import { invokeOnly, publicKey, sameKey, verify } from './key.js'
-import { bytes, pack, record, text, uint, unpack } from './record.js'
-import { accountKeys, decodeTx, MAX_TX, RIGHTS, ROLES, TX_KINDS, txDigest } from './tx.js'
+import { bytes, flag, pack, record, text, uint, unpack } from './record.js'
+import { accountKeys, decodeTx, guardians, MAX_TX, RIGHTS, ROLES, TX_KINDS, txDigest } from './tx.js'
 
 /** @typedef {import('./key.js').PublicKey} PublicKey */
 /** @typedef {import('./tx.js').Tx} Tx */
 /** Reads a record; null if there is none. @typedef {(key: Uint8Array) => Promise<Uint8Array | null> | Uint8Array | null} Get */
-/** The keys of an account at one version. @typedef {{version: number | bigint, threshold: number, keys: import('./tx.js').AccountKey[]}} KeySet */
+/** The keys of an account at one version. @typedef {{version: number | bigint, threshold: number, keys: import('./tx.js').AccountKey[], guardians?: import('./tx.js').Guardians}} KeySet */
 /** What somebody holds to be an account's keys. @typedef {{account: Uint8Array, keys: KeySet}} Pin */
 /** What somebody holds to be true about a device's owner. @typedef {{device: Uint8Array, epoch: number | bigint, owner: Pin}} Ownership */
 /** One role that must sign. @typedef {{role: number, keys: PublicKey[], threshold: number}} Required */
@@ -21,13 +21,17 @@ import { accountKeys, decodeTx, MAX_TX, RIGHTS, ROLES, TX_KINDS, txDigest } from
 const MAX_RECORD = MAX_TX + 1024
 const MAX_FOLLOW = 1024
 
+/** A set of keys, as a record. @type {import('./record.js').Table} */
+export const keySetTable = { version: [1, uint()], threshold: [2, uint(255)], keys: [3, accountKeys], guardians: [4, guardians, 'optional'] }
 /** @type {import('./record.js').Table} */
-const keySetTable = { version: [1, uint()], threshold: [2, uint(255)], keys: [3, accountKeys] }
-/** @type {import('./record.js').Table} */
-const accountTable = { root: [1, publicKey], keys: [2, record(keySetTable)], sequence: [3, uint()] }
+const accountTable = {
+  root: [1, publicKey], keys: [2, record(keySetTable)], sequence: [3, uint()],
+  frozen: [4, flag, 'optional'], recovery: [5, record({ version: [1, uint()], due: [2, uint()] }), 'optional'],
+}
 /** @type {import('./record.js').Table} */
 const deviceTable = {
   key: [1, publicKey], sealKey: [2, bytes(32)], vendor: [3, bytes(20)], model: [4, text], epoch: [5, uint()], owner: [6, bytes(20), 'optional'],
+  lost: [7, flag, 'optional'],
 }
 /** @type {import('./record.js').Table} */
 const grantTable = { issuer: [1, bytes(20)], status: [2, uint(255)], tx: [3, bytes()] }
@@ -85,7 +89,8 @@ export function verifyClaim(chain, device, owner, envelope) {
 
 /**
  * Moves an ownership to the present by checking the owners' signatures under
- * every transfer, and then the last owner's key changes.
+ * every transfer, and then the last owner's key changes. A release that the
+ * owner signed ends it, whatever came after: `released`.
  * @param {Get} get
  * @param {Uint8Array} chain
  * @param {Ownership} own
@@ -190,11 +195,43 @@ async function stepKeys(get, chain, pin) {
   const what = `key change of ${accountText(pin.account)}`
   const t = decodeChange(await readChange(get, keyChangeKey(pin.account, version)), what)
   const p = t.body.payload
-  if (t.body.kind !== TX_KINDS['rotate-keys'] || !equal(t.body.account, pin.account)) throw forged(`${what} is another transaction`)
-  asForged(what, () => verifySigs(t, chain, rotationSigners(pin.keys, p)))
+  if (!equal(t.body.account, pin.account)) throw forged(`${what} is another transaction`)
+  const { signers, keys } = asForged(what, () => keyChange(pin.keys, t.body))
+  asForged(what, () => verifySigs(t, chain, signers))
   if (BigInt(p.version) !== version) throw forged(`${what}: version ${p.version}, next is ${version}`)
-  return { account: pin.account, keys: { version: p.version, threshold: p.threshold, keys: p.keys } }
+  return { account: pin.account, keys: { ...keys, version: p.version } }
 }
+
+/**
+ * Who must sign a change of keys, and what it makes of the keys before it. A
+ * recovery is signed by the guardians that these had named.
+ * @param {KeySet} old
+ * @param {import('./tx.js').TxBody} body
+ * @returns {{signers: Required[], keys: KeySet}}
+ */
+export function keyChange(old, { kind, payload: p }) {
+  const own = [admins(ROLES.account, old)]
+  const { guardians: had, ...rest } = old
+  switch (kind) {
+    case TX_KINDS['rotate-keys']:
+      return { signers: rotationSigners(old, p), keys: { ...old, threshold: p.threshold, keys: p.keys } }
+    case TX_KINDS['set-guardians']:
+      return { signers: own, keys: p.guardians ? { ...rest, guardians: p.guardians } : rest }
+    case TX_KINDS['cancel-recovery']:
+      return { signers: own, keys: old }
+    case TX_KINDS['start-recovery']:
+      if (!had) throw forged('a recovery of an account without guardians')
+      return { signers: recoverySigners(had, p), keys: { ...old, threshold: p.threshold, keys: p.keys } }
+    default:
+      throw forged('the transaction changes no keys')
+  }
+}
+
+/** The signers of a recovery: the guardians' threshold, and each key of the new set. @param {import('./tx.js').Guardians} g @param {{keys: import('./tx.js').AccountKey[]}} p @returns {Required[]} */
+const recoverySigners = (g, p) => [
+  { role: ROLES.newKey, keys: p.keys.map((k) => k.key), threshold: p.keys.length },
+  { role: ROLES.guardian, keys: g.keys, threshold: Math.max(1, g.threshold) },
+]
 
 /** @param {Get} get @param {Uint8Array} chain @param {Ownership} own @returns {Promise<Ownership>} */
 async function stepOwner(get, chain, own) {
@@ -204,8 +241,13 @@ async function stepOwner(get, chain, own) {
   if (!raw) throw forged(`no transfer begins ${what}`)
   const t = decodeChange(raw, what)
   const p = t.body.payload
-  if (t.body.kind !== TX_KINDS.transfer || !equal(p.device, own.device) || BigInt(p.epoch) !== epoch || !equal(t.body.account, own.owner.account)) {
+  const ends = t.body.kind === TX_KINDS.release
+  if ((!ends && t.body.kind !== TX_KINDS.transfer) || !equal(p.device, own.device) || BigInt(p.epoch) !== epoch || !equal(t.body.account, own.owner.account)) {
     throw forged(`${what} was begun by another transaction`)
+  }
+  if (ends) {
+    await signedAt(get, chain, only(t, ROLES.account), own.owner, (keys) => [admins(ROLES.account, keys)])
+    throw new HosError('released', `${accountText(own.owner.account)} gave up ${deviceText(own.device)}`)
   }
   await signedAt(get, chain, only(t, ROLES.account), own.owner, (keys) => [admins(ROLES.account, keys)])
   const { root } = await readRecord(get, accountTable, accountKey(p.to), 'no_account')

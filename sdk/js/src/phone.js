@@ -12,8 +12,9 @@ import { HosError } from './error.js'
 import { accountId } from './id.js'
 import { encodeKey, MAX_SIGNATURE, passkeyPublic, publicKey, sameKey, validate } from './key.js'
 import { validMethods, validName } from './name.js'
+import { keySetTable } from './ownership.js'
 import { bytes, list, pack, record, text, uint, unpack } from './record.js'
-import { accountKeys, checkKeySet, decodeTx, decodeTxBody, RIGHTS, TX_KINDS, txDigest } from './tx.js'
+import { checkGuardians, checkKeySet, decodeTx, decodeTxBody, RIGHTS, TX_KINDS, txDigest } from './tx.js'
 
 /** @typedef {import('./key.js').PublicKey} PublicKey */
 /** @typedef {'offer' | 'key' | 'tx' | 'proof' | 'done'} Slot */
@@ -58,9 +59,6 @@ const [MAX_LABEL, MAX_TEXT, MAX_DEVICES, MAX_GRANTS, MAX_NAME, MAX_CHAIN_ID] = [
 const deviceTable = {
   public: [1, publicKey], name: [2, text], model: [3, text], epoch: [4, uint()], endpoint: [5, text], methods: [6, list(text)],
 }
-/** @type {import('./record.js').Table} */
-const keySetTable = { version: [1, uint()], threshold: [2, uint(255)], keys: [3, accountKeys] }
-
 /** @type {Record<Slot, {table: import('./record.js').Table, check(m: any): void}>} */
 const messages = {
   offer: {
@@ -245,6 +243,7 @@ function checkOffer(o) {
   validate(o.root)
   demand(equal(accountId(o.root), o.account), 'the root key is not that of the account')
   checkKeySet({ ...o.keys, version: o.keys.version || 1 })
+  if (o.keys.guardians) checkGuardians(o.keys.guardians)
   checkDevices(o.devices)
 }
 

@@ -56,6 +56,15 @@ const checkText = (v, name) => {
 /** A text. @type {Type} */
 export const text = { read: checkText, write: checkText, empty: (v) => v === '' }
 
+/** @param {any} v @param {string} name */
+const checkFlag = (v, name) => {
+  if (typeof v !== 'boolean') throw malformed(name, 'neither true nor false')
+  return v
+}
+
+/** True or false. @type {Type} */
+export const flag = { read: checkFlag, write: checkFlag, empty: (v) => !v }
+
 /**
  * A list of one type.
  * @param {Type} type

@@ -8,6 +8,7 @@ import { bytes, fromMap, item, list, pack, record, text, uint, unpack } from './
 
 /** @typedef {import('./key.js').PublicKey} PublicKey */
 /** A key of an account. @typedef {{key: PublicKey, rights: number}} AccountKey */
+/** Who can recover an account, and after how many seconds. @typedef {{keys: PublicKey[], threshold: number, delay: number | bigint}} Guardians */
 /** A signature of a transaction. @typedef {{role: number, key: Uint8Array, bytes: Uint8Array}} TxSig */
 /** The signed part; `payload` is by kind. @typedef {{kind: number, account: Uint8Array, sequence: number | bigint, expires: number | bigint, payload: any}} TxBody */
 /** A transaction; `raw` is the bytes of its body. @typedef {{body: TxBody, raw: Uint8Array, sigs: TxSig[]}} Tx */
@@ -15,9 +16,11 @@ import { bytes, fromMap, item, list, pack, record, text, uint, unpack } from './
 /** The kinds of transactions. Numbers are append-only. */
 export const TX_KINDS = Object.freeze({
   'register-device': 1, claim: 2, transfer: 3, 'rotate-keys': 4, 'create-grant': 5, 'revoke-grant': 6, propose: 7, approve: 8,
+  release: 9, 'report-lost': 10, 'report-found': 11,
+  'set-guardians': 12, 'start-recovery': 13, 'cancel-recovery': 14, 'finish-recovery': 15, freeze: 16, unfreeze: 17,
 })
 /** In which capacity a key signs. Numbers are append-only. */
-export const ROLES = Object.freeze({ account: 1, vendor: 2, device: 3, newOwner: 4, newKey: 5, governor: 6 })
+export const ROLES = Object.freeze({ account: 1, vendor: 2, device: 3, newOwner: 4, newKey: 5, governor: 6, guardian: 7, party: 8 })
 /** What a key of an account may do: sign transactions, sign commands. Bits are append-only. */
 export const RIGHTS = Object.freeze({ admin: 1, invoke: 2 })
 
@@ -27,11 +30,14 @@ const VERSION = 1
 const MAX_KEYS = 16
 const MAX_SIGS = 2 * MAX_KEYS + 1
 const MAX_TARGETS = 32
+const MAX_DELAY = 7776000
 
 /** @type {import('./record.js').Table} */
 const accountKeyTable = { key: [1, publicKey], rights: [2, uint(255)] }
 /** A list of an account's keys, as a field. */
 export const accountKeys = list(record(accountKeyTable))
+/** An account's guardians, as a field. */
+export const guardians = record({ keys: [1, list(publicKey)], threshold: [2, uint(255)], delay: [3, uint()] })
 
 /** @type {import('./record.js').Table} */
 const targetTable = { device: [1, bytes(20)], epoch: [2, uint()], endpoint: [3, text], methods: [4, list(text)] }
@@ -92,6 +98,24 @@ const changes = {
 }
 /** @type {import('./record.js').Table} */
 const changeTable = Object.fromEntries(Object.entries(changes).map(([name, c]) => [name, [c.number, record(c.table), 'optional']]))
+
+/** A change of a device that names it and an epoch. @type {{table: import('./record.js').Table, check(p: any): void}} */
+const deviceEpoch = {
+  table: { device: [1, bytes(20)], epoch: [2, uint()] },
+  check(p) {
+    if (isZero(p.device) || p.epoch === 0) throw malformed('no device or epoch')
+  },
+}
+
+/** What names a key version and nothing else. @type {{table: import('./record.js').Table, check(p: any): void}} */
+const keyVersion = {
+  table: { version: [1, uint()] },
+  check(p) {
+    if (p.version === 0) throw malformed('no key version')
+  },
+}
+/** An empty payload. @type {{table: import('./record.js').Table, check(p: any): void}} */
+const empty = { table: {}, check() {} }
 
 /**
  * The payloads: what they hold and what can be checked without the ledger.
@@ -159,6 +183,24 @@ const payloads = {
       if (isZero(p.proposal)) throw malformed('no proposal')
     },
   },
+  [TX_KINDS.release]: deviceEpoch,
+  [TX_KINDS['report-lost']]: deviceEpoch,
+  [TX_KINDS['report-found']]: deviceEpoch,
+  [TX_KINDS['set-guardians']]: {
+    table: { version: [1, uint()], guardians: [2, guardians, 'optional'] },
+    check(p) {
+      keyVersion.check(p)
+      if (p.guardians) checkGuardians(p.guardians)
+    },
+  },
+  [TX_KINDS['start-recovery']]: {
+    table: { version: [1, uint()], keys: [2, accountKeys], threshold: [3, uint(255)] },
+    check: checkKeySet,
+  },
+  [TX_KINDS['cancel-recovery']]: keyVersion,
+  [TX_KINDS['finish-recovery']]: keyVersion,
+  [TX_KINDS.freeze]: empty,
+  [TX_KINDS.unfreeze]: empty,
 }
 
 /**
@@ -231,6 +273,20 @@ export function checkKeySet(p) {
     if (rights & RIGHTS.admin) admins++
   })
   if (p.threshold === 0 || p.threshold > admins) throw malformed(`threshold ${p.threshold} cannot be reached by ${admins} admin keys`)
+}
+
+/**
+ * What the ledger asks of guardians.
+ * @param {Guardians} g
+ */
+export function checkGuardians(g) {
+  const n = g.keys.length
+  if (n === 0 || n > MAX_KEYS || g.threshold === 0 || g.threshold > n) throw malformed(`threshold ${g.threshold} of ${n} guardians`)
+  if (g.delay === 0 || g.delay > MAX_DELAY) throw malformed(`delay of ${g.delay} s`)
+  g.keys.forEach((k, i) => {
+    fullKey(k, 'a guardian')
+    if (g.keys.slice(0, i).some((had) => equal(keyId(had), keyId(k)))) throw malformed('a guardian stands twice')
+  })
 }
 
 /** @param {Uint8Array} raw @returns {TxBody} */

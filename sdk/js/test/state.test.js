@@ -7,10 +7,10 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import {
-  HosError, ROLES, TX_KINDS, accountId, accountKey, decode, decodeTx, deviceId, deviceKey, equal, followKeys, followOwner, grantKey, keyChangeKey,
+  HosError, ROLES, TX_KINDS, accountId, accountKey, decode, decodeTx, encodeTx, deviceId, deviceKey, equal, followKeys, followOwner, grantKey, keyChangeKey,
   ownerChangeKey, rootPin, txDigest, verifyClaim, verifyGrant, verifyOwnership,
 } from '../src/index.js'
-import { admins, claimSigners, rotationSigners, verifySigs } from '../src/ownership.js'
+import { admins, claimSigners, keyChange, rotationSigners, verifySigs } from '../src/ownership.js'
 import { load, unhex, x } from './vectors.js'
 
 /** Refusals by rules of execution: the signatures are looked at before or hold, and no record proves anything. */
@@ -22,6 +22,12 @@ const validatorsOnly = {
   'gov/add/own': 'already_approved', 'gov/add/nothing': 'no_proposal', 'gov/add/closed': 'proposal_closed', 'gov/add/again': 'validator_exists',
   'gov/add/proof': 'bad_proof', 'gov/add/full': 'too_many_validators',
   'gov/remove/nobody': 'no_validator', 'gov/remove/limit': 'power_limit', 'gov/remove/last': 'last_validator',
+  'life/found/not-lost': 'not_lost', 'life/lost/twice': 'device_lost', 'life/lost/transfer': 'device_lost', 'life/lost/release': 'device_lost',
+  'life/release/epoch': 'stale_epoch', 'life/release/twice': 'not_owner',
+  'recover/start/no-guardians': 'no_guardians', 'recover/start/version': 'bad_key_version', 'recover/start/twice': 'recovery_open',
+  'recover/start/rotate': 'recovery_open', 'recover/cancel/nothing': 'no_recovery', 'recover/cancel/late': 'recovery_due',
+  'recover/finish/nothing': 'no_recovery', 'recover/finish/early': 'recovery_early', 'recover/unfreeze/not-frozen': 'not_frozen',
+  'recover/freeze/twice': 'account_frozen', 'recover/freeze/grant': 'account_frozen', 'recover/freeze/rotate': 'account_frozen',
   'gov/suspend/nobody': 'no_vendor', 'gov/suspend/register': 'vendor_suspended', 'gov/suspend/twice': 'vendor_suspended',
   'gov/admit/again': 'vendor_exists', 'gov/quota/register': 'quota_exceeded', 'gov/open/full': 'too_many_proposals', 'gov/open/expired': 'proposal_expired',
 }
@@ -35,12 +41,19 @@ const get = async (key) => world.get(x(key)) ?? null
 const key = (m) => ({ alg: m.get(1), bytes: m.get(2) })
 const record = (k) => world.get(x(k)) && decode(world.get(x(k)), 66560)
 
+/** Where the start of a recovery stands. */
+const recoveryKey = (id, version) => Uint8Array.of(0x79, ...keyChangeKey(id, version).slice(1))
+
 /** The keys of an account as its record says, or those of a first key. */
 function keysOf(id, root) {
   const r = record(accountKey(id))
   if (!r) return rootPin(root).keys
   const set = r.get(2)
-  return { version: set.get(1), threshold: set.get(2), keys: set.get(3).map((k) => ({ key: key(k.get(1)), rights: k.get(2) })) }
+  const g = set.get(4)
+  return {
+    version: set.get(1), threshold: set.get(2), keys: set.get(3).map((k) => ({ key: key(k.get(1)), rights: k.get(2) })),
+    ...(g && { guardians: { keys: g.get(1).map(key), threshold: g.get(2), delay: g.get(3) } }),
+  }
 }
 
 /** Who must sign, as docs/spec/state.md lists it. */
@@ -56,6 +69,14 @@ function required({ kind, account, payload: p }) {
       return [admins(ROLES.account, keysOf(account)), admins(ROLES.newOwner, keysOf(p.to, p.root))]
     case TX_KINDS['rotate-keys']:
       return rotationSigners(keysOf(account), p)
+    case TX_KINDS['start-recovery']:
+      return keyChange(keysOf(account), { kind, payload: p }).signers
+    case TX_KINDS['finish-recovery']: {
+      const { keys } = decodeTx(world.get(x(recoveryKey(account, p.version)))).body.payload
+      return [{ role: ROLES.party, keys: [...keys.filter((k) => k.rights & 1).map((k) => k.key), ...keysOf(account).guardians.keys], threshold: 1 }]
+    }
+    case TX_KINDS.freeze:
+      return [{ role: ROLES.party, keys: [...admins(0, keysOf(account)).keys, ...(keysOf(account).guardians?.keys ?? [])], threshold: 1 }]
     case TX_KINDS.propose:
     case TX_KINDS.approve:
       return [{ role: ROLES.governor, keys: [key(record(Uint8Array.of(0x6e, ...account)).get(2))], threshold: 1 }]
@@ -69,12 +90,13 @@ const proves = {
   async claim(t, chain) {
     const { device, root } = t.body.payload
     const dev = key(record(deviceKey(device)).get(1))
-    const own = verifyClaim(chain, dev, rootPin(root), world.get(x(ownerChangeKey(device, 1))))
+    const own = verifyClaim(chain, dev, rootPin(root), world.get(x(ownerChangeKey(device, t.body.payload.epoch))))
     assert.deepEqual(await followOwner(get, chain, own), own)
     const seen = await verifyOwnership(get, chain, { device, root })
     assert.deepEqual(seen.public, dev)
     assert.equal(seen.epoch, own.epoch)
     first ??= { own, root }
+    last = own
   },
   async transfer(t, chain) {
     const { device, to, epoch } = t.body.payload
@@ -96,7 +118,9 @@ const proves = {
   async 'rotate-keys'(t, chain) {
     const root = key(record(accountKey(t.body.account)).get(1))
     const pin = await followKeys(get, chain, rootPin(root))
-    assert.deepEqual(pin.keys, { version: t.body.payload.version, threshold: t.body.payload.threshold, keys: t.body.payload.keys })
+    const { guardians, ...keys } = pin.keys
+    assert.deepEqual(guardians, keysOf(t.body.account).guardians)
+    assert.deepEqual(keys, { version: t.body.payload.version, threshold: t.body.payload.threshold, keys: t.body.payload.keys })
     const k = x(keyChangeKey(t.body.account, pin.keys.version))
     const [envelope] = [world.get(k), world.delete(k)]
     await refuses('no_change', () => followKeys(get, chain, rootPin(root)))
@@ -129,12 +153,74 @@ const proves = {
   async approve(t) {
     assert.ok(record(Uint8Array.of(0x71, ...t.body.payload.proposal)).get(4).some((who) => equal(who, t.body.account)))
   },
+  // Only a release that the owner signed ends an ownership.
+  async release(t, chain) {
+    const { device, epoch } = t.body.payload
+    await refuses('released', () => followOwner(get, chain, last))
+    await refuses('not_owner', () => verifyOwnership(get, chain, { device, root: key(record(accountKey(t.body.account)).get(1)) }))
+    const k = x(ownerChangeKey(device, epoch))
+    const [envelope] = [world.get(k), world.delete(k)]
+    await refuses('forged', () => followOwner(get, chain, last))
+    await refuses('forged', () => followOwner(get, chain, { ...last, device, owner: { ...last.owner, account: new Uint8Array(20) } }))
+    world.set(k, world.get(x(ownerChangeKey(device, 1))))
+    await refuses('forged', () => followOwner(get, chain, last))
+    world.set(k, envelope)
+  },
+  async 'report-lost'(t, chain) {
+    assert.equal(record(deviceKey(t.body.payload.device)).get(7), true)
+    assert.deepEqual(await followOwner(get, chain, last), last)
+  },
+  async 'report-found'(t) {
+    assert.ok(!record(deviceKey(t.body.payload.device)).has(7))
+  },
+  async 'set-guardians'(t, chain) {
+    const pin = await follows(t, chain)
+    assert.deepEqual(pin.keys.guardians, t.body.payload.guardians)
+    // Guardians that no signed change names are nobody's.
+    await refuses('forged', () => followKeys(get, chain, { ...pin, keys: { ...pin.keys, guardians: undefined } }))
+  },
+  // Nothing changes for whoever follows the keys.
+  async 'start-recovery'(t, chain) {
+    assert.equal(Number((await follows(t, chain)).keys.version) + 1, t.body.payload.version)
+    guarded = await follows(t, chain)
+  },
+  async 'cancel-recovery'(t, chain) {
+    const { keys } = await follows(t, chain)
+    assert.deepEqual(keys, { ...guarded.keys, version: t.body.payload.version })
+  },
+  // The guardians' signatures are what the new keys stand on.
+  async 'finish-recovery'(t, chain) {
+    const { keys } = await follows(t, chain)
+    const started = world.get(x(recoveryKey(t.body.account, t.body.payload.version)))
+    assert.deepEqual(keys.keys, decodeTx(started).body.payload.keys)
+    assert.deepEqual(keys.guardians, guarded.keys.guardians)
+    await refuses('forged', () => followKeys(get, chain, { ...guarded, keys: { ...guarded.keys, guardians: undefined } }))
+    const others = { ...guarded.keys.guardians, keys: guarded.keys.guardians.keys.slice(1) }
+    await refuses('forged', () => followKeys(get, chain, { ...guarded, keys: { ...guarded.keys, guardians: others } }))
+    const k = x(keyChangeKey(t.body.account, t.body.payload.version))
+    const envelope = world.get(k)
+    world.set(k, encodeTx(t.raw, t.sigs))
+    await refuses('forged', () => followKeys(get, chain, guarded))
+    world.set(k, envelope)
+  },
+  async freeze(t, chain) {
+    assert.equal(record(accountKey(t.body.account)).get(4), true)
+    await follows(t, chain)
+  },
+  async unfreeze(t) {
+    assert.ok(!record(accountKey(t.body.account)).has(4))
+  },
   async 'register-device'(t) {
     const id = deviceId(t.body.payload.key)
     await refuses('not_owner', () => verifyOwnership(get, new Uint8Array(32), { device: id, root: t.body.payload.key }))
   },
 }
 
+/** The keys of the acting account, from its first key on. */
+const follows = (t, chain) => followKeys(get, chain, rootPin(key(record(accountKey(t.body.account)).get(1))))
+
+let guarded // the pin before the latest recovery
+let last // the ownership that the latest claim began
 let first // the ownership that the first claim began
 const seen = new Set()
 const kindName = (n) => Object.keys(TX_KINDS).find((k) => TX_KINDS[k] === n)
