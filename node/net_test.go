@@ -34,6 +34,7 @@ type testnet struct {
 	nodes []*running
 
 	change func(*home.Config) // of each node's settings, nil: none
+	logger *slog.Logger       // of all nodes, nil: none
 
 	vendor, owner, guest *key.Private
 	devices              []*key.Private
@@ -124,6 +125,7 @@ func (w *testnet) start(i int, meshPeers ...string) *running {
 	n, err := New(Config{
 		Home: w.dirs[i], Settings: cfg, Genesis: w.doc,
 		Ready: func(r home.Run) error { ready <- r; return nil }, InStep: func() { close(step) },
+		Logger: w.logger,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -46,15 +46,18 @@ func (a *App) PrepareProposal(_ context.Context, r *types.RequestPrepareProposal
 
 // ProcessProposal accepts a block only if each of its transactions decodes and
 // executes, in order. So a refused transaction never stands in a block unless
-// more than two thirds of the validators are broken.
+// more than two thirds of the validators are broken. It looks no further than
+// the first refusal: else one bad proposal would cost every validator a block
+// full of signature checks.
 func (a *App) ProcessProposal(_ context.Context, r *types.RequestProcessProposal) (*types.ResponseProcessProposal, error) {
-	done, err := a.run(r.Hash, r.Height, r.Time, r.Txs)
+	done, err := a.run(r.Hash, r.Height, r.Time, r.Txs, true)
 	if err != nil {
 		return nil, a.fail(err)
 	}
 	for i, err := range done.results {
 		if err != nil {
-			a.log.Warn("proposal refused", "height", r.Height, "tx", txKey(r.Txs[i]), "err", err)
+			a.refused.Add(1)
+			a.log.Warn("proposal refused", "height", r.Height, "proposer", fmt.Sprintf("%X", r.ProposerAddress), "tx", txKey(r.Txs[i]), "err", logText(err))
 			return &types.ResponseProcessProposal{Status: types.ResponseProcessProposal_REJECT}, nil
 		}
 	}
@@ -74,7 +77,7 @@ func (a *App) FinalizeBlock(_ context.Context, r *types.RequestFinalizeBlock) (*
 	done := a.decided
 	if done == nil || done.height != r.Height || len(r.Hash) == 0 || !bytes.Equal(done.hash, r.Hash) {
 		var err error
-		if done, err = a.run(r.Hash, r.Height, r.Time, r.Txs); err != nil {
+		if done, err = a.run(r.Hash, r.Height, r.Time, r.Txs, false); err != nil {
 			return nil, a.fail(err)
 		}
 	}
@@ -104,8 +107,9 @@ func (a *App) Commit(context.Context, *types.RequestCommit) (*types.ResponseComm
 }
 
 // run executes a block's transactions on an overlay over the tree. An error
-// means that this node could not; refusals stand in the results.
-func (a *App) run(hash []byte, height int64, at time.Time, txs [][]byte) (*execution, error) {
+// means that this node could not; refusals stand in the results. If all must
+// execute, it ends at the first refusal.
+func (a *App) run(hash []byte, height int64, at time.Time, txs [][]byte, all bool) (*execution, error) {
 	done := &execution{
 		hash: bytes.Clone(hash), height: height,
 		overlay: state.NewOverlay(a.tree), results: make([]error, len(txs)),
@@ -117,6 +121,9 @@ func (a *App) run(hash []byte, height int64, at time.Time, txs [][]byte) (*execu
 			return nil, fmt.Errorf("execute transaction %s of block %d: %w", txKey(raw), height, err)
 		}
 		done.results[i] = err
+		if err != nil && all {
+			break
+		}
 	}
 	return done, nil
 }
