@@ -20,7 +20,7 @@ const start = 1_700_000_000 // genesis time of the tests
 
 // world is an application on disk with the keys of everybody in it.
 type world struct {
-	t    *testing.T
+	t    testing.TB
 	dir  string
 	doc  *genesis.Doc
 	tree *store.Tree
@@ -31,7 +31,7 @@ type world struct {
 	devices              []*key.Private
 }
 
-func secret(t *testing.T, name string) *key.Private {
+func secret(t testing.TB, name string) *key.Private {
 	t.Helper()
 	seed := sha256.Sum256([]byte(name))
 	k, err := key.Generate(bytes.NewReader(bytes.Repeat(seed[:], 8)))
@@ -42,7 +42,7 @@ func secret(t *testing.T, name string) *key.Private {
 }
 
 // newWorld makes a ledger whose vendor may register three devices.
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), now: time.Unix(start+100, 0)}
 	w.vendor, w.owner, w.other = secret(t, "vendor"), secret(t, "owner"), secret(t, "other")
