@@ -90,5 +90,6 @@ func (l *ledger) Status() api.Status {
 		Syncing: s.Syncing, Validator: s.Validator, PubKey: hex.EncodeToString(l.eng.PubKey()),
 		P2PPeers: s.Peers, MeshPeers: len(l.host.Network().Peers()), Mempool: s.Mempool,
 		Interval: s.Interval, Txs: s.Txs, Failed: s.Failed, Submitted: s.Submitted, Refused: s.Refused,
+		Proposals: l.app.Refused(),
 	}
 }

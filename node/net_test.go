@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,7 +36,7 @@ type testnet struct {
 	nodes []*running
 
 	change func(*home.Config) // of each node's settings, nil: none
-	log    *slog.Logger       // of the nodes started next, nil: none
+	logger *slog.Logger       // of all nodes, nil: none
 
 	vendor, owner, guest *key.Private
 	devices              []*key.Private
@@ -58,14 +60,26 @@ func secret(t testing.TB, name string) *key.Private {
 	return k
 }
 
+// handed counts the ports that freeAddr gave away.
+var handed atomic.Int64
+
+// freeAddr gives an address that nobody listens at. Nodes are told each other's
+// addresses before they start, and tests run side by side; so the port is one
+// below those that outgoing connections take, and none is given twice.
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const low, ports = 16_000, 16_000
+	for range ports {
+		port := low + (int64(os.Getpid())*131+handed.Add(1))%ports
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue // taken
+		}
+		l.Close()
+		return l.Addr().String()
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
 
 // newNetwork makes the homes of validators and of full nodes.
@@ -123,8 +137,9 @@ func (w *testnet) start(i int, meshPeers ...string) *running {
 	ready := make(chan home.Run, 1)
 	step := make(chan struct{})
 	n, err := New(Config{
-		Home: w.dirs[i], Settings: cfg, Genesis: w.doc, Logger: w.log,
+		Home: w.dirs[i], Settings: cfg, Genesis: w.doc,
 		Ready: func(r home.Run) error { ready <- r; return nil }, InStep: func() { close(step) },
+		Logger: w.logger,
 	})
 	if err != nil {
 		w.t.Fatal(err)

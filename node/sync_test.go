@@ -147,7 +147,7 @@ func TestNode_StateSync(t *testing.T) {
 		c.StateSync, c.TrustHeight, c.TrustHash = true, 20, hex.EncodeToString(trusted.Hash[:])
 	})
 	logs := newWatch()
-	w.log = logs.logger()
+	w.logger = logs.logger()
 	<-w.start(joiner, first...).step
 	for _, m := range []string{"snapshot refused", "snapshot imported", "height=30"} {
 		if !logs.has(m) {
@@ -162,7 +162,7 @@ func TestNode_StateSync(t *testing.T) {
 		message := "another header than the one to trust"
 		logs := newWatch(message)
 		seen := logs.seen[message]
-		w.log = logs.logger()
+		w.logger = logs.logger()
 		r := w.start(doubter, first...)
 		<-seen
 		select {

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cometbft/cometbft/abci/types"
@@ -67,7 +68,7 @@ type Commit struct {
 }
 
 // App is the application. CometBFT's local client calls it under one lock;
-// Prove, Height and Failed are safe beside that.
+// Prove, Height, Refused and Failed are safe beside that.
 type App struct {
 	types.BaseApplication
 
@@ -90,6 +91,7 @@ type App struct {
 	decided  *execution     // proposal accepted last, to be executed but once
 	lastTime int64          // Unix seconds of the last block since the start
 	header   time.Time      // time of the block that is executed last
+	refused  atomic.Uint64  // proposals of others that were refused
 
 	failOnce sync.Once
 	failed   chan struct{}
@@ -228,6 +230,10 @@ func (a *App) Chain() codec.ChainDigest { return a.chain }
 
 // Height is the last committed height.
 func (a *App) Height() int64 { return a.tree.Version() }
+
+// Refused counts the proposals that this node refused since its start. Honest
+// proposers make none, so that a rise names a validator that lies or is broken.
+func (a *App) Refused() uint64 { return a.refused.Load() }
 
 // Failed is closed when a block could not be executed or committed because of
 // a fault of this node; Err tells it. The process should end with it, since

@@ -49,15 +49,18 @@ func (a *App) PrepareProposal(_ context.Context, r *types.RequestPrepareProposal
 
 // ProcessProposal accepts a block only if each of its transactions decodes and
 // executes, in order. So a refused transaction never stands in a block unless
-// more than two thirds of the validators are broken.
+// more than two thirds of the validators are broken. It looks no further than
+// the first refusal: else one bad proposal would cost every validator a block
+// full of signature checks.
 func (a *App) ProcessProposal(_ context.Context, r *types.RequestProcessProposal) (*types.ResponseProcessProposal, error) {
-	done, err := a.run(proposal{r.Hash, r.Height, r.Time, r.Txs, r.Misbehavior})
+	done, err := a.run(proposal{r.Hash, r.Height, r.Time, r.Txs, r.Misbehavior}, true)
 	if err != nil {
 		return nil, a.fail(err)
 	}
 	for i, err := range done.results {
 		if err != nil {
-			a.log.Warn("proposal refused", "height", r.Height, "tx", txKey(r.Txs[i]), "err", err)
+			a.refused.Add(1)
+			a.log.Warn("proposal refused", "height", r.Height, "proposer", fmt.Sprintf("%X", r.ProposerAddress), "tx", txKey(r.Txs[i]), "err", logText(err))
 			return &types.ResponseProcessProposal{Status: types.ResponseProcessProposal_REJECT}, nil
 		}
 	}
@@ -78,7 +81,7 @@ func (a *App) FinalizeBlock(_ context.Context, r *types.RequestFinalizeBlock) (*
 	done := a.decided
 	if done == nil || done.height != r.Height || len(r.Hash) == 0 || !bytes.Equal(done.hash, r.Hash) {
 		var err error
-		if done, err = a.run(proposal{r.Hash, r.Height, r.Time, r.Txs, r.Misbehavior}); err != nil {
+		if done, err = a.run(proposal{r.Hash, r.Height, r.Time, r.Txs, r.Misbehavior}, false); err != nil {
 			return nil, a.fail(err)
 		}
 	}
@@ -119,8 +122,8 @@ type proposal struct {
 
 // run executes a block's evidence and then its transactions on an overlay over
 // the tree. An error means that this node could not; refusals stand in the
-// results.
-func (a *App) run(p proposal) (*execution, error) {
+// results. If all must execute, it ends at the first refusal.
+func (a *App) run(p proposal, all bool) (*execution, error) {
 	done := &execution{
 		hash: bytes.Clone(p.hash), height: p.height,
 		overlay: state.NewOverlay(a.reads), results: make([]error, len(p.txs)),
@@ -129,13 +132,18 @@ func (a *App) run(p proposal) (*execution, error) {
 	if err := a.punish(done.overlay, block, p.evidence); err != nil {
 		return nil, fmt.Errorf("evidence of block %d: %w", p.height, err)
 	}
-	a.verifyAhead(p.txs)
 	for i, raw := range p.txs {
+		if i%aheadTxs == 0 {
+			a.verifyAhead(p.txs[i:min(i+aheadTxs, len(p.txs))])
+		}
 		err := a.execute(done.overlay, block, raw)
 		if CodeOf(err) == CodeInternal {
 			return nil, fmt.Errorf("execute transaction %s of block %d: %w", txKey(raw), p.height, err)
 		}
 		done.results[i] = err
+		if err != nil && all {
+			break
+		}
 	}
 	var err error
 	done.updates, err = a.updates(done.overlay, p.height)

@@ -263,7 +263,7 @@ func refuse(t *testing.T, w *world, raw []byte, kind error) {
 }
 
 // refusalWorld is the world that the cases are made for.
-func refusalWorld(t *testing.T, full bool) (w *world, live, dead tx.ID) {
+func refusalWorld(t testing.TB, full bool) (w *world, live, dead tx.ID) {
 	w = newWorld(t)
 	w.block(w.register(0, 0).Bytes(), w.register(1, 1).Bytes())
 	a, b := w.grant(w.owner, 1, 0, 1), w.grant(w.owner, 2, 0, 1)

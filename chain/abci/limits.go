@@ -26,6 +26,10 @@ const (
 	// block touches, and none of the few long ones.
 	maxReads     = 1 << 14
 	maxReadBytes = 2 << 10
+	// aheadTxs is for how many transactions signatures are verified ahead: enough
+	// to keep all processors busy, and all that a proposal can waste after its
+	// first refused transaction.
+	aheadTxs = 256
 	// maxWorkers bounds how many processors verify signatures ahead.
 	maxWorkers = 16
 	// maxLog bounds the text that a refusal carries back.

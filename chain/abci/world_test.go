@@ -22,7 +22,7 @@ const start = 1_700_000_000 // genesis time of the tests
 
 // world is an application on disk with the keys of everybody in it.
 type world struct {
-	t    *testing.T
+	t    testing.TB
 	dir  string
 	fs   kv.FS // nil for the disk
 	doc  *genesis.Doc
@@ -36,7 +36,7 @@ type world struct {
 	devices              []*key.Private
 }
 
-func secret(t *testing.T, name string) *key.Private {
+func secret(t testing.TB, name string) *key.Private {
 	t.Helper()
 	seed := sha256.Sum256([]byte(name))
 	k, err := key.Generate(bytes.NewReader(bytes.Repeat(seed[:], 8)))
@@ -47,10 +47,10 @@ func secret(t *testing.T, name string) *key.Private {
 }
 
 // newWorld makes a ledger whose vendor may register three devices.
-func newWorld(t *testing.T) *world { return newWorldOf(t, 3) }
+func newWorld(t testing.TB) *world { return newWorldOf(t, 3) }
 
 // newWorldOf makes a ledger whose vendor has the given quota.
-func newWorldOf(t *testing.T, quota uint64) *world {
+func newWorldOf(t testing.TB, quota uint64) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), now: time.Unix(start+100, 0)}
 	w.vendor, w.owner, w.other = secret(t, "vendor"), secret(t, "owner"), secret(t, "other")

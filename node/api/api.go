@@ -63,6 +63,7 @@ type Status struct {
 	Failed    uint64        `json:"-"`
 	Submitted uint64        `json:"-"`
 	Refused   uint64        `json:"-"`
+	Proposals uint64        `json:"-"` // refused
 }
 
 // Config configures New. Ledger, Devices and Index are needed.

@@ -36,6 +36,7 @@ func newMetrics(l Ledger) *metrics {
 		row(c, "txs_failed_total", "Of these, refused in the block.", func(s Status) float64 { return float64(s.Failed) }),
 		row(c, "txs_submitted_total", "Transactions handed in at this node.", func(s Status) float64 { return float64(s.Submitted) }),
 		row(c, "txs_refused_total", "Of these, refused before any block.", func(s Status) float64 { return float64(s.Refused) }),
+		row(c, "proposals_refused_total", "Blocks of other validators that this node voted against for what stands in them.", func(s Status) float64 { return float64(s.Proposals) }),
 	}}
 }
 
