@@ -77,7 +77,13 @@ const testTime = 3 * time.Minute
 // up brings a network up for a test and down at its end.
 func up(t *testing.T, m manifest.Manifest) (*harness.Network, context.Context) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), testTime)
+	return upWith(t, programs, m, testTime)
+}
+
+// upWith does so with programs of its own and a bound of its own.
+func upWith(t *testing.T, programs string, m manifest.Manifest, bound time.Duration) (*harness.Network, context.Context) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	t.Cleanup(cancel)
 	n, err := harness.New(harness.Config{Dir: filepath.Join(t.TempDir(), "net"), Programs: programs, Manifest: m, Tied: true, Tell: t.Logf})
 	if err != nil {
