@@ -135,7 +135,12 @@ func (e *Engine) start(ctx context.Context, settings *config.Config, signer *pri
 	if err := e.build(ctx, settings, signer, nodeKey); err != nil {
 		return errors.Join(err, e.stores.Close())
 	}
-	if err := e.begin(ctx); err != nil {
+	err := e.begin(ctx)
+	switch {
+	case errors.Is(err, ErrUnfit): // half begun, which CometBFT cannot stop
+		e.seen.stopping.Store(true)
+		return errors.Join(err, e.stores.Close())
+	case err != nil:
 		return errors.Join(err, e.stop())
 	}
 	return nil
