@@ -23,7 +23,7 @@ RACE := ./chain/codec ./chain/key ./chain/tx ./chain/command ./chain/state/... .
 # does not see: they run each time, when nothing else does.
 AFRESH := deviceos/agent|testnet/arch|testnet/e2e
 
-.PHONY: help build demo test web chromium bench fuzz lint vuln install clean
+.PHONY: help build demo test soak web chromium bench fuzz lint vuln install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test: lint chromium web ## the whole test suite
 		$(GO) test $(TESTFLAGS) -count=1 $$(grep -E '/($(AFRESH))$$' <<<"$$all")
 	$(GO) test $(TESTFLAGS) -race $(RACE)
 	@echo "all tests passed"
+
+soak: ## the crash and rot tests of make test with many more rounds, for hours
+	HOS_SOAK=1 $(GO) test -timeout 4h -count=1 -v -run '^(TestCrash|TestRot)$$' ./testnet/e2e
 
 web: ## the JavaScript SDK and the phone page: types, tests, and that the committed bundle is what a build gives
 	cd sdk/js && npm ci --no-audit --no-fund --loglevel=error && npm run --silent check && npm test --silent && npm run --silent build:check

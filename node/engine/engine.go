@@ -116,21 +116,41 @@ func Start(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		cfg: cfg, log: cfg.Logger.With("part", "engine"), stores: &stores{Provider: cometdb.NewProvider(cfg.Logger)},
+		cfg: cfg, log: cfg.Logger.With("part", "engine"), stores: newStores(cometdb.NewProvider(cfg.Logger)),
 		addr: string(nodeKey.ID()) + "@" + listen, pubKey: signer.Key.PubKey.Bytes(),
 		waiting: make(map[types.TxKey]*waiter), recent: make(map[types.TxKey]Outcome), heads: make(chan int64, 1),
 		step: make(chan struct{}),
 	}
-	if err := e.prepareSync(settings); err != nil {
-		return nil, fmt.Errorf("open node: %w", err)
+	defer close(e.stores.begun)
+	started := make(chan error, 1)
+	go func() { started <- e.start(ctx, settings, signer, nodeKey) }()
+	select {
+	case err = <-started:
+	case err = <-e.stores.fault:
+		err = fmt.Errorf("%w: %w", ErrUnfit, err)
 	}
-	if err := e.build(ctx, settings, signer, nodeKey); err != nil {
-		return nil, errors.Join(err, e.stores.Close())
-	}
-	if err := e.begin(ctx); err != nil {
-		return nil, errors.Join(err, e.stop())
+	if err != nil {
+		return nil, err
 	}
 	return e, nil
+}
+
+func (e *Engine) start(ctx context.Context, settings *config.Config, signer *privval.FilePV, nodeKey *p2p.NodeKey) error {
+	if err := e.prepareSync(settings); err != nil {
+		return fmt.Errorf("open node: %w", err)
+	}
+	if err := e.build(ctx, settings, signer, nodeKey); err != nil {
+		return errors.Join(err, e.stores.Close())
+	}
+	err := e.begin(ctx)
+	switch {
+	case errors.Is(err, ErrUnfit): // half begun, which CometBFT cannot stop
+		e.seen.stopping.Store(true)
+		return errors.Join(err, e.stores.Close())
+	case err != nil:
+		return errors.Join(err, e.stop())
+	}
+	return nil
 }
 
 // build makes the node. CometBFT panics where its stores do not fit the
@@ -168,11 +188,15 @@ func (e *Engine) options() []node.Option {
 	return []node.Option{node.StateProvider(&provider{cfg: *e.cfg.Sync, doc: e.cfg.Genesis, log: e.log})}
 }
 
-func (e *Engine) begin(ctx context.Context) error {
+func (e *Engine) begin(ctx context.Context) (err error) {
+	defer func() { // its address book is read here
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", ErrUnfit, r)
+		}
+	}()
 	if id := e.comet.GenesisDoc().ChainID; id != e.cfg.Genesis.ChainID {
 		return fmt.Errorf("%s holds ledger %q, the genesis document is of %q: %w", e.cfg.Dir, id, e.cfg.Genesis.ChainID, abci.WrongGenesis)
 	}
-	var err error
 	if e.env, err = e.comet.ConfigureRPC(); err != nil {
 		return fmt.Errorf("set up node: %w", err)
 	}
@@ -206,7 +230,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	cancel(nil)
 	e.failWaiters()
 	stopErr := e.stop()
-	running.Wait()
+	if e.stores.sound() {
+		running.Wait() // else what waits for a part that the fault ended stays behind
+	}
 	return errors.Join(err, stopErr)
 }
 
@@ -285,12 +311,30 @@ func (e *Engine) stop() error {
 	e.seen.stopping.Store(true)
 	var errs []error
 	if e.comet.IsRunning() {
-		errs = append(errs, e.comet.Stop())
+		errs = append(errs, e.stopComet())
 	} else {
 		_ = e.comet.EventBus().Stop() // started by the constructor
 	}
 	errs = append(errs, e.comet.ProxyApp().Stop(), e.stores.Close())
 	return errors.Join(errs...)
+}
+
+// stopComet stops CometBFT. After the fault of a store some of its parts may
+// have ended in a panic for which others wait: then the process is about to end,
+// and does not wait with them.
+func (e *Engine) stopComet() error {
+	stopped := make(chan error, 1)
+	go func() { stopped <- e.comet.Stop() }()
+	var late <-chan time.Time
+	if !e.stores.sound() {
+		late = time.After(maxStop)
+	}
+	select {
+	case err := <-stopped:
+		return err
+	case <-late:
+		return nil
+	}
 }
 
 // Addr is id@host:port of the consensus network.

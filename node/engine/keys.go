@@ -98,9 +98,15 @@ func (f KeyFiles) load() (*privval.FilePV, *p2p.NodeKey, error) {
 	if _, ok := signer.PrivKey.(ed25519.PrivKey); !ok {
 		return nil, nil, fmt.Errorf("%s: no Ed25519 key", f.Consensus)
 	}
+	if err := checkSigner(signer, signer.PrivKey); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", f.Consensus, err)
+	}
 	var state privval.FilePVLastSignState
 	if err := readJSON(f.SignState, &state); err != nil {
 		return nil, nil, err
+	}
+	if err := checkSignState(state, signer.PrivKey); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w\ntry: do not start this validator again; add one with new keys in its place", f.SignState, err)
 	}
 	var nodeKey p2p.NodeKey
 	if err := readJSON(f.Node, &nodeKey); err != nil {
@@ -108,6 +114,9 @@ func (f KeyFiles) load() (*privval.FilePV, *p2p.NodeKey, error) {
 	}
 	if _, ok := nodeKey.PrivKey.(ed25519.PrivKey); !ok {
 		return nil, nil, fmt.Errorf("%s: no Ed25519 key", f.Node)
+	}
+	if err := checkKey(nodeKey.PrivKey); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", f.Node, err)
 	}
 	return privval.LoadFilePV(f.Consensus, f.SignState), &nodeKey, nil
 }

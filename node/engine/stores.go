@@ -2,6 +2,7 @@ package engine
 
 import (
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cometbft/cometbft-db"
@@ -17,6 +18,27 @@ import (
 type stores struct {
 	*cometdb.Provider
 	retired atomic.Bool
+	mu      sync.Mutex
+	opened  []*cometdb.DB
+	fault   chan error    // the first fault of a store before begun is closed
+	begun   chan struct{} // closed when Start returns
+}
+
+func newStores(p *cometdb.Provider) *stores {
+	return &stores{Provider: p, fault: make(chan error, 1), begun: make(chan struct{})}
+}
+
+// watch reports the fault of a store while CometBFT starts: some of its parts
+// then wait for ever for others that a read error has ended.
+func (s *stores) watch(d *cometdb.DB) {
+	select {
+	case <-d.Failed():
+		select {
+		case s.fault <- d.Err():
+		default:
+		}
+	case <-s.begun:
+	}
 }
 
 // Open is a config.DBProvider.
@@ -25,7 +47,25 @@ func (s *stores) Open(ctx *config.DBContext) (db.DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d, ok := inner.(*cometdb.DB); ok {
+		s.mu.Lock()
+		s.opened = append(s.opened, d)
+		s.mu.Unlock()
+		go s.watch(d)
+	}
 	return &lasting{DB: inner, retired: &s.retired}, nil
+}
+
+// sound reports whether no store has stopped on a fault.
+func (s *stores) sound() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.opened {
+		if d.Err() != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // Close closes all stores, after CometBFT has stopped.

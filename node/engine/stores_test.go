@@ -11,7 +11,8 @@ import (
 // CometBFT closes a store and goes on reading it; only after our own Close does
 // a late reader end, and then without a panic.
 func TestStores_LateReader(t *testing.T) {
-	s := &stores{Provider: cometdb.NewProvider(nil)}
+	s := newStores(cometdb.NewProvider(nil))
+	defer close(s.begun)
 	d, err := s.Open(&config.DBContext{ID: "blockstore", Config: config.DefaultConfig().SetRoot(t.TempDir())})
 	if err != nil {
 		t.Fatal(err)

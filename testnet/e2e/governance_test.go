@@ -47,7 +47,7 @@ func newCouncil(t *testing.T) *council {
 		c.people[i] = p
 	}
 	m := manifest.Manifest{Name: "hybridos-governed", Validators: 4, FullNodes: 1, LogLevel: "info"}
-	c.net, _ = upWith(t, ctx, m, func(d *genesis.Doc) { d.Governance = g })
+	c.net = upOf(t, ctx, harness.Config{Programs: programs, Manifest: m, Genesis: func(d *genesis.Doc) { d.Governance = g }})
 	for i := range c.people {
 		args := []string{"init", "--genesis", c.net.GenesisFile()}
 		for _, a := range c.net.Mesh() {

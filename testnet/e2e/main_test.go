@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/testnet/harness"
 	"github.com/hybridos-net/hybridos/testnet/manifest"
 )
@@ -78,15 +77,22 @@ const testTime = 3 * time.Minute
 // up brings a network up for a test and down at its end.
 func up(t *testing.T, m manifest.Manifest) (*harness.Network, context.Context) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), testTime)
-	t.Cleanup(cancel)
-	return upWith(t, ctx, m, nil)
+	return upWith(t, programs, m, testTime)
 }
 
-// upWith is up with a genesis document that change may add to.
-func upWith(t *testing.T, ctx context.Context, m manifest.Manifest, change func(*genesis.Doc)) (*harness.Network, context.Context) {
+// upWith does so with programs of its own and a bound of its own.
+func upWith(t *testing.T, programs string, m manifest.Manifest, bound time.Duration) (*harness.Network, context.Context) {
 	t.Helper()
-	n, err := harness.New(harness.Config{Dir: filepath.Join(t.TempDir(), "net"), Programs: programs, Manifest: m, Tied: true, Genesis: change, Tell: t.Logf})
+	ctx, cancel := context.WithTimeout(t.Context(), bound)
+	t.Cleanup(cancel)
+	return upOf(t, ctx, harness.Config{Programs: programs, Manifest: m}), ctx
+}
+
+// upOf is up with all that a network can be told.
+func upOf(t *testing.T, ctx context.Context, cfg harness.Config) *harness.Network {
+	t.Helper()
+	cfg.Dir, cfg.Tied, cfg.Tell = filepath.Join(t.TempDir(), "net"), true, t.Logf
+	n, err := harness.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +107,7 @@ func upWith(t *testing.T, ctx context.Context, m manifest.Manifest, change func(
 	if err := n.Up(ctx); err != nil {
 		t.Fatal(err)
 	}
-	return n, ctx
+	return n
 }
 
 // tellLogs shows the end of each log, since the directory goes with the test.

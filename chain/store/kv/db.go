@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -103,7 +104,7 @@ func Open(dir string, opts Options) (*DB, error) {
 		return nil, &Error{Kind: BadConfig, Dir: dir, Detail: "options", Cause: err}
 	}
 	opts = opts.withDefaults()
-	if err := opts.FS.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDir(opts.FS, dir); err != nil {
 		return nil, fault(dir, "create the directory", err)
 	}
 	lock, err := pebble.LockDirectory(dir, opts.FS)
@@ -123,6 +124,40 @@ func Open(dir string, opts Options) (*DB, error) {
 		db.reserved = true
 	}
 	return db, nil
+}
+
+// makeDir makes the directory and what is missing above it, and syncs the entry
+// of each: without that a power cut could take a new store away whole, after it
+// had confirmed writes.
+func makeDir(disk FS, dir string) error {
+	var missing []string
+	for at := dir; ; {
+		_, err := disk.Stat(at)
+		if err == nil {
+			break
+		}
+		up := disk.PathDir(at)
+		if !errors.Is(err, fs.ErrNotExist) || up == at {
+			break // MkdirAll says what is wrong
+		}
+		missing, at = append(missing, up), up
+	}
+	if err := disk.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, parent := range missing {
+		if parent == "" {
+			parent = "."
+		}
+		d, err := disk.OpenDir(parent)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(d.Sync(), d.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lockFault tells a held lock from a directory that cannot be written.

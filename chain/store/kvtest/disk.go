@@ -33,6 +33,7 @@ type Disk struct {
 	mu   sync.Mutex
 	full bool
 	only string
+	sync func(path string)
 }
 
 // New returns an empty disk with room.
@@ -52,7 +53,28 @@ func (d *Disk) Fill(only string) {
 	d.full, d.only = true, only
 }
 
+// OnSync calls f before each file or directory is synced, in the goroutine that
+// does it: the moment of a power cut. f may call Crash; nil ends it.
+func (d *Disk) OnSync(f func(path string)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sync = f
+}
+
+func (d *Disk) told(op errorfs.Op) {
+	switch op.Kind {
+	case errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo:
+		d.mu.Lock()
+		f := d.sync
+		d.mu.Unlock()
+		if f != nil {
+			f(op.Path)
+		}
+	}
+}
+
 func (d *Disk) fault(op errorfs.Op) error {
+	d.told(op)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.full || !strings.Contains(op.Path, d.only) {
