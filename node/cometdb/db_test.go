@@ -248,7 +248,7 @@ func TestProvider_LockedDirectory(t *testing.T) {
 func TestProvider_WatchEndsWithContext(t *testing.T) {
 	provider := NewProvider(nil)
 	cfg := config.DefaultConfig().SetRoot(t.TempDir())
-	for _, id := range []string{"blockstore", "state", "evidence", "tx_index"} {
+	for _, id := range []string{"blockstore", "state", "evidence", "outcomes"} {
 		if _, err := provider.Open(&config.DBContext{ID: id, Config: cfg}); err != nil {
 			t.Fatal(err)
 		}

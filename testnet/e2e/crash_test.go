@@ -33,8 +33,8 @@ var phases = []struct{ place, what string }{
 	{"after data/state", "in Commit, the tree's batch synced"},
 	{"unpruned", "tree committed, old versions still there"},
 	{"committed", "tree committed, CometBFT's state a block behind"},
-	{"before stores/tx_index", "state stored, transactions not indexed"},
-	{"after stores/tx_index", "transactions indexed"},
+	{"before stores/outcomes", "state stored, outcomes not kept"},
+	{"after stores/outcomes", "outcomes kept"},
 }
 
 // mortal is a network of four validators under load, of which one can be told
