@@ -276,8 +276,8 @@ func (s *scanner) escape() error {
 	return s.fail("bad escape")
 }
 
-// unicodeEscape reads \uXXXX or a surrogate pair of two at the front of b and
-// returns how many bytes it took, 0 if it is not sound.
+// unicodeEscape reads \u with four hex digits, or a surrogate pair of two such, at
+// the front of b and returns how many bytes it took, 0 if it is not sound.
 func unicodeEscape(b []byte, out *rune) int {
 	r, ok := hex4(b)
 	n := 6

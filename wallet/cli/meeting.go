@@ -11,6 +11,7 @@ import (
 
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/state"
+	"github.com/hybridos-net/hybridos/p2p/pairing"
 	"github.com/hybridos-net/hybridos/wallet/draft"
 	"github.com/hybridos-net/hybridos/wallet/keystore"
 	"github.com/hybridos-net/hybridos/wallet/phone"
@@ -121,7 +122,7 @@ func (m *meeting) showLink(url string, wait time.Duration) error {
 		return a.line(linkInfo{head("hos.phone.link"), url, purpose, m.offer.Origin, m.s.app.cfg.Now().Add(wait).UTC().Truncate(time.Second)})
 	}
 	if !a.opts.quiet {
-		if err := drawQR(a.cfg.Err, url); err != nil {
+		if err := pairing.DrawQR(a.cfg.Err, url); err != nil {
 			return err
 		}
 	}

@@ -148,33 +148,16 @@ func (a *App) recoverStart() *cobra.Command {
 }
 
 func (s *session) startRecovery(ctx context.Context, id key.AccountID, out string, force bool) error {
-	r, err := s.unlock(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Zero()
-	bounded, cancel := s.app.bound(ctx)
-	defer cancel()
-	l, v, err := s.ledger(bounded)
-	if err != nil {
-		return err
-	}
-	t, err := l.StartRecovery(id, r.Active())
-	if err != nil {
-		return doing("start the recovery", err)
-	}
-	if err := s.showAndAsk(ctx, v, t, "Sign?"); err != nil {
-		return err
-	}
-	return s.writeOffer(ticket.Offer{Chain: s.chain, Tx: t}, out, force)
-}
-
-func (s *session) writeOffer(o ticket.Offer, out string, force bool) error {
-	if out == "" {
-		_, err := s.app.cfg.Out.Write(o.Bytes())
-		return err
-	}
-	return writeFile(out, o.Bytes(), force)
+	return s.drafting(ctx, func(l draft.Ledger, v View, r *keystore.Ring) error {
+		t, err := l.StartRecovery(id, r.Active())
+		if err != nil {
+			return doing("start the recovery", err)
+		}
+		if err := s.showAndAsk(ctx, v, t, "Sign?"); err != nil {
+			return err
+		}
+		return s.writeOffer(ticket.Offer{Chain: s.chain, Tx: t}, out, force)
+	})
 }
 
 func (a *App) recoverApprove() *cobra.Command {
@@ -196,32 +179,23 @@ func (s *session) approveRecovery(ctx context.Context, path, out string, force b
 	if err != nil {
 		return err
 	}
-	r, err := s.unlock(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.Zero()
-	bounded, cancel := s.app.bound(ctx)
-	defer cancel()
-	l, v, err := s.ledger(bounded)
-	if err != nil {
-		return err
-	}
-	enough, err := l.ApproveRecovery(r.Active(), o.Tx)
-	if err != nil {
-		return doing("approve the recovery", err)
-	}
-	if !enough {
-		if err := s.showAndAsk(ctx, v, o.Tx, "Sign?"); err != nil {
+	return s.drafting(ctx, func(l draft.Ledger, v View, r *keystore.Ring) error {
+		enough, err := l.ApproveRecovery(r.Active(), o.Tx)
+		if err != nil {
+			return doing("approve the recovery", err)
+		}
+		if !enough {
+			if err := s.showAndAsk(ctx, v, o.Tx, "Sign?"); err != nil {
+				return err
+			}
+			return s.writeOffer(o, out, force)
+		}
+		c, err := s.commit(ctx, "start the recovery", func(draft.Ledger) (*tx.Tx, error) { return o.Tx, nil })
+		if err != nil {
 			return err
 		}
-		return s.writeOffer(o, out, force)
-	}
-	c, err := s.commit(ctx, "start the recovery", func(draft.Ledger) (*tx.Tx, error) { return o.Tx, nil })
-	if err != nil {
-		return err
-	}
-	return s.printTx(c, "the recovery of "+o.Tx.Body.Account.String()+" has started")
+		return s.printTx(c, "the recovery of "+o.Tx.Body.Account.String()+" has started")
+	})
 }
 
 func (a *App) recoverCancel() *cobra.Command {

@@ -156,9 +156,8 @@ func parseRights(words []string) (tx.Rights, error) {
 	return r, nil
 }
 
-// offer drafts a transaction that somebody else has yet to sign, shows it,
-// asks, and writes it.
-func (s *session) offer(ctx context.Context, what, out string, force bool, addrs []string, build func(draft.Ledger, draft.Party) (*tx.Tx, error)) error {
+// drafting unlocks the key, looks at the ledger, and has f draft with both.
+func (s *session) drafting(ctx context.Context, f func(l draft.Ledger, v View, r *keystore.Ring) error) error {
 	r, err := s.unlock(ctx)
 	if err != nil {
 		return err
@@ -170,27 +169,39 @@ func (s *session) offer(ctx context.Context, what, out string, force bool, addrs
 	if err != nil {
 		return err
 	}
-	p, err := party(v, r)
-	if err != nil {
-		return doing(what, err)
-	}
-	t, err := build(l, p)
-	if err != nil {
-		return doing(what, err)
-	}
-	if err := s.showAndAsk(ctx, v, t, signAndSend); err != nil {
-		return err
-	}
-	raw := ticket.Offer{Chain: s.chain, Tx: t, Addrs: addrs}.Bytes()
+	return f(l, v, r)
+}
+
+// offer drafts a transaction that somebody else has yet to sign, shows it,
+// asks, and writes it.
+func (s *session) offer(ctx context.Context, what, out string, force bool, addrs []string, build func(draft.Ledger, draft.Party) (*tx.Tx, error)) error {
+	return s.drafting(ctx, func(l draft.Ledger, v View, r *keystore.Ring) error {
+		p, err := party(v, r)
+		if err != nil {
+			return doing(what, err)
+		}
+		t, err := build(l, p)
+		if err != nil {
+			return doing(what, err)
+		}
+		if err := s.showAndAsk(ctx, v, t, signAndSend); err != nil {
+			return err
+		}
+		if err := s.writeOffer(ticket.Offer{Chain: s.chain, Tx: t, Addrs: addrs}, out, force); err != nil || out == "" {
+			return err
+		}
+		s.app.say("The offer is in %s. It is good for 23 hours, and until this account signs something else.", out)
+		return nil
+	})
+}
+
+// writeOffer writes an offer to a file, or to standard output if none is named.
+func (s *session) writeOffer(o ticket.Offer, out string, force bool) error {
 	if out == "" {
-		_, err := s.app.cfg.Out.Write(raw)
+		_, err := s.app.cfg.Out.Write(o.Bytes())
 		return err
 	}
-	if err := writeFile(out, raw, force); err != nil {
-		return err
-	}
-	s.app.say("The offer is in %s. It is good for 23 hours, and until this account signs something else.", out)
-	return nil
+	return writeFile(out, o.Bytes(), force)
 }
 
 // readOffer reads an offer file made for this ledger.

@@ -23,6 +23,7 @@ import (
 
 	"github.com/hybridos-net/hybridos/deviceos/agent"
 	"github.com/hybridos-net/hybridos/deviceos/vault"
+	"github.com/hybridos-net/hybridos/p2p/pairing"
 )
 
 // app is what all commands share.
@@ -161,7 +162,7 @@ func (a *app) codeCommand() *cobra.Command {
 			if a.json {
 				return printJSON(cmd.OutOrStdout(), map[string]any{"code": code.String(), "device": code.Device, "addrs": code.Addrs})
 			}
-			if err := drawQR(cmd.ErrOrStderr(), code.String()); err != nil {
+			if err := pairing.DrawQR(cmd.ErrOrStderr(), code.String()); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), code.String())

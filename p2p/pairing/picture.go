@@ -1,4 +1,4 @@
-package cli
+package pairing
 
 import (
 	"fmt"
@@ -11,12 +11,12 @@ import (
 // quietZone is the light border that readers need, in modules.
 const quietZone = 4
 
-// drawQR draws two modules per character, light on dark terminals and dark on
+// DrawQR draws a picture of text with two modules per character, light on dark terminals and dark on
 // light ones alike, since the border is drawn too.
-func drawQR(w io.Writer, text string) error {
+func DrawQR(w io.Writer, text string) error {
 	code, err := qr.Encode(text, qr.L)
 	if err != nil {
-		return fmt.Errorf("draw the code: %w", err)
+		return fmt.Errorf("draw the picture: %w", err)
 	}
 	var b strings.Builder
 	for y := -quietZone; y < code.Size+quietZone; y += 2 {
