@@ -11,8 +11,8 @@ import (
 // quietZone is the light border that readers need, in modules.
 const quietZone = 4
 
-// DrawQR draws a picture of text with two modules per character, light on dark terminals and dark on
-// light ones alike, since the border is drawn too.
+// DrawQR draws a picture of text, two modules per character. The border is drawn
+// too, so that it can be read on dark and on light terminals.
 func DrawQR(w io.Writer, text string) error {
 	code, err := qr.Encode(text, qr.L)
 	if err != nil {
