@@ -118,7 +118,7 @@ func decodeText(prefix, s string, limit int) ([]byte, error) {
 	}
 	hrp, five, version, err := bech32.DecodeNoLimitWithVersion(s) // limited above: our longest text is over BIP-173's 90
 	if err != nil {
-		return nil, &Error{Kind: BadText, Detail: err.Error()}
+		return nil, &Error{Kind: BadText, Detail: fmt.Sprintf("damaged or cut off, want the whole of %s1…: %v", prefix, err)}
 	}
 	if version != bech32.VersionM {
 		return nil, &Error{Kind: BadText, Detail: "bech32 checksum, want bech32m"}
