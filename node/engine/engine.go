@@ -111,6 +111,9 @@ func Start(ctx context.Context, cfg Config) (*Engine, error) {
 			return nil, fmt.Errorf("rpc_listen: %w", err)
 		}
 	}
+	if err := checkDiverged(cfg.Dir); err != nil {
+		return nil, err
+	}
 	settings, err := cfg.settings(listen)
 	if err != nil {
 		return nil, err
@@ -259,6 +262,9 @@ func (e *Engine) follow(ctx context.Context, running *sync.WaitGroup) error {
 			if err := e.seen.unsynced(); err != nil {
 				return fmt.Errorf("%w: %w", ErrSync, err)
 			}
+			if err := e.seen.diverged(); err != nil {
+				return e.halt(err)
+			}
 			if halted == nil && !e.env.ConsensusReactor.WaitSync() {
 				halted = make(chan struct{})
 				running.Go(func() { e.waitConsensus(halted) })
@@ -270,7 +276,7 @@ func (e *Engine) follow(ctx context.Context, running *sync.WaitGroup) error {
 			if err := e.cfg.App.Err(); err != nil {
 				return fmt.Errorf("the ledger stopped: %w", err)
 			}
-			return fmt.Errorf("%w: %w", ErrHalted, e.seen.failure())
+			return e.halt(e.seen.failure())
 		case msg := <-e.sub.Out():
 			if b, ok := msg.Data().(types.EventDataNewBlock); ok {
 				if err := e.handle(b); err != nil {

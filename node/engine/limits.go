@@ -23,6 +23,8 @@ const (
 	eventBuffer = 256
 	// maxKeyFile bounds the key files that are read.
 	maxKeyFile = 64 << 10
+	// maxDivergence bounds the file that remembers a divergence.
+	maxDivergence = 64 << 10
 	// maxStop is how long CometBFT may take to stop after one of its stores failed.
 	maxStop = 5 * time.Second
 	// lookPause is how often we look whether catching up has ended.

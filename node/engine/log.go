@@ -22,6 +22,7 @@ var _ log.Logger = logger{}
 type seen struct {
 	stopping atomic.Bool           // set by us
 	cause    atomic.Pointer[error] // why consensus stopped
+	refused  atomic.Pointer[error] // why a block that others signed does not follow from this node's state
 	sync     atomic.Pointer[error] // why state sync gave up
 }
 
@@ -38,6 +39,14 @@ var syncFailures = []string{
 // unsynced is why state sync gave up, nil if it did not.
 func (s *seen) unsynced() error {
 	if err := s.sync.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// diverged is why a signed block was refused while catching up, nil if none was.
+func (s *seen) diverged() error {
+	if err := s.refused.Load(); err != nil {
 		return *err
 	}
 	return nil
@@ -60,11 +69,14 @@ func (l logger) Warn(msg string, kv ...any) { l.to.Warn(msg, kv...) }
 // Error goes to debug while we stop: then CometBFT reports each closed
 // connection as an error. The end of consensus is kept for Run to return.
 func (l logger) Error(msg string, kv ...any) {
+	err := told(kv)
 	switch {
 	case msg == consensusFailure:
-		keep(&l.seen.cause, kv)
+		keep(&l.seen.cause, err)
+	case msg == blockRefused && tellsDivergence(err):
+		keep(&l.seen.refused, err)
 	case slices.Contains(syncFailures, msg):
-		keep(&l.seen.sync, kv)
+		keep(&l.seen.sync, err)
 	case l.seen.stopping.Load():
 	default:
 		l.to.Error(msg, kv...)
@@ -73,17 +85,21 @@ func (l logger) Error(msg string, kv ...any) {
 	l.to.Debug(msg, kv...)
 }
 
-func keep(into *atomic.Pointer[error], kv []any) {
+// told is what stands under "err".
+func told(kv []any) error {
 	for i := 0; i+1 < len(kv); i += 2 {
 		if kv[i] != "err" {
 			continue
 		}
-		err, ok := kv[i+1].(error)
-		if !ok {
-			err = fmt.Errorf("%v", kv[i+1])
+		if err, ok := kv[i+1].(error); ok {
+			return err
 		}
-		into.CompareAndSwap(nil, &err)
+		return fmt.Errorf("%v", kv[i+1])
 	}
+	return errors.New("no cause was told")
 }
+
+// keep remembers the first.
+func keep(into *atomic.Pointer[error], err error) { into.CompareAndSwap(nil, &err) }
 
 func (l logger) With(kv ...any) log.Logger { return logger{l.to.With(kv...), l.seen} }
