@@ -119,6 +119,8 @@ func advice(err error) string {
 		return "check p2p_peers, mesh_peers and trust_hash, or start with --state-sync=false to execute every block"
 	case errors.Is(err, syscall.ENOSPC):
 		return "free space on the disk and start again"
+	case errors.Is(err, engine.ErrDiverged):
+		return "install the version of hosd that the other operators run, then: hosd rollback --home DIR, then start: the newest block is executed again"
 	case errors.Is(err, engine.ErrHalted), errors.Is(err, engine.ErrUnfit):
 		return "check the disk and the version of hosd; if both are right, move the data directory away and sync again (keep sign-state.json)"
 	case errors.Is(err, syscall.EADDRINUSE):
