@@ -49,7 +49,7 @@ func TestByzantine_Mesh(t *testing.T) {
 	w, logs := newNetwork(t, 1, 1), &record{}
 	w.logger = logs.logger()
 	w.startAll()
-	h, nodes := w.dial(0) // the listener below has the same key: not both at one node
+	h, nodes := w.dial(0)
 	c, err := fetch.NewClient(fetch.ClientConfig{Host: h, Nodes: nodes})
 	if err != nil {
 		t.Fatal(err)

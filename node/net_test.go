@@ -34,6 +34,7 @@ type testnet struct {
 	dirs  []home.Dir
 	addrs []string // id@host:port in the consensus network
 	nodes []*running
+	hosts int // that dial made
 
 	change func(*home.Config) // of each node's settings, nil: none
 	logger *slog.Logger       // of all nodes, nil: none
@@ -186,10 +187,11 @@ func (w *testnet) stopAll() {
 	}
 }
 
-// dial makes a host of its own, connected to the given nodes in order.
+// dial makes a host of its own, connected to the given nodes in order. None has
+// the key of another: a node would open its streams to either.
 func (w *testnet) dial(nodes ...int) (*host.Host, []peer.AddrInfo) {
 	w.t.Helper()
-	h, err := host.Listen(host.Config{Key: meshKey(w.t), DialOnly: true})
+	h, err := host.Listen(host.Config{Key: w.meshKey(), DialOnly: true})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -208,12 +210,13 @@ func (w *testnet) dial(nodes ...int) (*host.Host, []peer.AddrInfo) {
 	return h, infos
 }
 
-func meshKey(t testing.TB) crypto.PrivKey {
-	t.Helper()
-	seed := sha256.Sum256([]byte(t.Name()))
+func (w *testnet) meshKey() crypto.PrivKey {
+	w.t.Helper()
+	w.hosts++
+	seed := sha256.Sum256(fmt.Append(nil, w.t.Name(), w.hosts))
 	k, err := mux.Key(seed[:])
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	return k
 }
