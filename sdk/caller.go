@@ -31,6 +31,7 @@ type Call struct {
 	Endpoint string
 	Method   string
 	Params   []byte
+	Body     []byte        // of the caller's grant, if that is private
 	Life     time.Duration // 0: the longest that interactive methods allow
 	Seen     int64         // the highest ledger height that the caller has verified
 }
@@ -56,12 +57,16 @@ func (s Caller) Sign(c Call) (*command.Command, error) {
 	if s.Grant != nil {
 		principal = s.Key.Public().AccountID()
 	}
-	cmd, err := command.New(command.Body{
+	b := command.Body{
 		Chain: command.Prefix(s.Chain), Device: c.Device, Endpoint: c.Endpoint, Epoch: c.Epoch,
 		Principal: principal, Key: s.Key.Public().ID(), Grant: s.Grant, Salt: s.Salt, Nonce: nonce,
 		IssuedAt: uint64(now.UnixMilli()), Expires: uint64(now.Add(c.Life).UnixMilli()),
 		Method: c.Method, Params: c.Params, Seen: uint64(max(c.Seen, 0)),
-	})
+	}
+	if c.Body != nil {
+		b.WithGrantBody(c.Body)
+	}
+	cmd, err := command.New(b)
 	if err != nil {
 		return nil, err
 	}

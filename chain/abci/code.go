@@ -101,6 +101,9 @@ var rows = []Row{
 	{state.RecoveryDue, 84},
 	{state.AccountFrozen, 85},
 	{state.NotFrozen, 86},
+
+	{state.NotNarrower, 120},
+	{state.TooManyGrants, 121},
 }
 
 // Rows lists every refusal with its code, in order.

@@ -224,7 +224,7 @@ func TestCodes_EveryRefusal(t *testing.T) {
 	for _, kind := range unreachable {
 		covered[CodeOf(kind)] = true
 	}
-	for _, c := range slices.Concat(refused, refusedAccount) {
+	for _, c := range slices.Concat(refused, refusedAccount, refusedGrants) {
 		covered[CodeOf(c.kind)] = true
 		t.Run(c.name, func(t *testing.T) {
 			w, live, dead := refusalWorld(t, c.kind == state.QuotaExceeded)

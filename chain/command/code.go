@@ -61,6 +61,9 @@ const (
 	RateLimited Code = 34
 	// TooManyLanes: the key has opened as many lanes as it may.
 	TooManyLanes Code = 35
+	// BadGrantBody: the grant is private and the command does not bring its body,
+	// or it brings the body of another, or the grant is not private.
+	BadGrantBody Code = 36
 
 	// BadSignature: does not match key and bytes.
 	BadSignature Code = 40
@@ -89,6 +92,14 @@ const (
 	NotAllowed Code = 54
 	// ForgedGrant: the ledger shows a grant that the owner did not sign.
 	ForgedGrant Code = 55
+	// OutsideWindow: not one of the hours of the week in which the grant holds.
+	OutsideWindow Code = 56
+	// UsedUp: the grant's uses are spent.
+	UsedUp Code = 57
+	// GrantRate: as many commands under the grant as its rate allows; later.
+	GrantRate Code = 58
+	// UnknownZone: the device does not know the time zone of the grant's windows.
+	UnknownZone Code = 59
 
 	// Stale: the device's view of the ledger is older than the method's class
 	// allows; bring evidence or try when it has caught up.
@@ -120,12 +131,13 @@ var codeNames = []struct {
 	{WrongChain, "wrong_chain"}, {WrongDevice, "wrong_device"}, {StaleEpoch, "stale_epoch"}, {Unowned, "unowned"},
 	{Expired, "expired"}, {NotYet, "not_yet"}, {LifeTooLong, "life_too_long"},
 	{UnknownKey, "unknown_key"}, {UnknownGrant, "unknown_grant"}, {Replayed, "replayed"}, {JumpTooFar, "jump_too_far"},
-	{RateLimited, "rate_limited"}, {TooManyLanes, "too_many_lanes"},
+	{RateLimited, "rate_limited"}, {TooManyLanes, "too_many_lanes"}, {BadGrantBody, "bad_grant_body"},
 	{BadSignature, "bad_signature"}, {HighS, "high_s"},
 	{WrongChallenge, "wrong_challenge"}, {WrongOrigin, "wrong_origin"}, {WrongRP, "wrong_rp"},
 	{UserNotPresent, "user_not_present"}, {UserNotVerified, "user_not_verified"},
 	{GrantRevoked, "grant_revoked"}, {GrantExpired, "grant_expired"}, {GrantNotYet, "grant_not_yet"},
 	{NotGranted, "not_granted"}, {NotAllowed, "not_allowed"}, {ForgedGrant, "forged_grant"},
+	{OutsideWindow, "outside_window"}, {UsedUp, "used_up"}, {GrantRate, "grant_rate"}, {UnknownZone, "unknown_zone"},
 	{Stale, "stale"}, {Untrusted, "untrusted"},
 	{NoMethod, "no_method"}, {Failed, "failed"}, {TimedOut, "timed_out"}, {Interrupted, "interrupted"}, {Internal, "internal"},
 }

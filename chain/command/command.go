@@ -153,11 +153,11 @@ func (c *Command) validate() error {
 		return refuse(Malformed, "no epoch, no nonce, or expires before it was issued")
 	}
 	for n := range b.Ext {
-		if n < firstOptionalExt {
+		if n < firstOptionalExt && n != ExtGrantBody {
 			return refuse(UnknownExtension, "critical extension %d", n)
 		}
 	}
-	return nil
+	return b.checkGrantBody()
 }
 
 // firstOptionalExt is the lowest extension number that may be ignored.

@@ -7,13 +7,9 @@ func applyCreateGrant(s Tree, b Block, t *tx.Tx) error {
 	if err := thawed(s, t); err != nil {
 		return err
 	}
-	for _, target := range p.Targets {
-		dev, err := ownedDevice(s, t, target.Device)
-		if err != nil {
+	for _, d := range p.Devices() {
+		if err := grantable(s, t.Body.Account, d); err != nil {
 			return err
-		}
-		if target.Epoch != dev.Epoch {
-			return staleEpoch(target.Epoch, dev.Epoch)
 		}
 	}
 	return put(s, GrantKey(t.ID(b.Chain)), Grant{Issuer: t.Body.Account, Status: Active, Tx: t.Bytes()})

@@ -107,6 +107,10 @@ const (
 	AccountFrozen ErrorKind = "account_frozen"
 	// NotFrozen: the account is not frozen.
 	NotFrozen ErrorKind = "not_frozen"
+	// NotNarrower: a grant that is given on allows more than the one above it.
+	NotNarrower ErrorKind = "not_narrower"
+	// TooManyGrants: MaxGiven grants were given on under the owner's one.
+	TooManyGrants ErrorKind = "too_many_grants"
 )
 
 // Error is a refusal with its kind and detail for people.

@@ -12,6 +12,9 @@ const (
 	// MaxFollow is how many key changes a verifier follows in one go, so that a
 	// liar cannot keep it busy.
 	MaxFollow = 1024
+	// MaxGiven is how many grants may be given on under one of an owner, on every
+	// level: they are written at the owner's expense.
+	MaxGiven = 256
 	// MaxValidators bounds commits, which carry a signature of each validator.
 	MaxValidators = 128
 	// MaxGovernors is how many governors a ledger may have.

@@ -100,11 +100,16 @@ const (
 
 // Grant is a right that an account gave, with the transaction that proves it.
 //
-// Evolution: fields 1 to 3 are fixed; new ones are optional.
+// Evolution: fields 1 to 5 are fixed; new ones are optional.
 type Grant struct {
 	Issuer key.AccountID `cbor:"1,keyasint"`
 	Status Status        `cbor:"2,keyasint"`
-	Tx     []byte        `cbor:"3,keyasint"` // the signed CreateGrant envelope
+	Tx     []byte        `cbor:"3,keyasint"` // the signed CreateGrant or DelegateGrant envelope
+	// Next numbers what the grantee signs next about grants given on from it.
+	Next uint64 `cbor:"4,keyasint,omitempty"`
+	// Given is how many grants were given on under it, on every level; the record
+	// of the owner's own grant counts them.
+	Given uint64 `cbor:"5,keyasint,omitempty"`
 }
 
 // GetVendor reads a vendor; kind NoVendor if there is none.

@@ -14,6 +14,7 @@ const (
 	actorMaybeNew                  // an account that the transaction itself may create
 	actorVendor                    // a vendor
 	actorGovernor                  // a governor
+	actorGrantee                   // whom a grant was given to; its record has the number
 )
 
 // rule is a row of the authorisation table.
@@ -44,6 +45,7 @@ var rules = []rule{
 	{tx.KindFinishRecovery, actorAccount, []tx.Role{tx.RoleParty}, finishRecoverySigners, applyFinishRecovery},
 	{tx.KindFreeze, actorAccount, []tx.Role{tx.RoleParty}, freezeSigners, applyFreeze},
 	{tx.KindUnfreeze, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyUnfreeze},
+	{tx.KindDelegateGrant, actorGrantee, []tx.Role{tx.RoleGrantee}, delegateGrantSigners, applyDelegateGrant},
 }
 
 // demands reports whether signers are for exactly the roles of the rule, so

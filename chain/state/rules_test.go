@@ -88,6 +88,7 @@ var builders = map[tx.Kind]builder{
 		frozen(tb, w)
 		return w.UnfreezeTx(tb, owner)
 	},
+	tx.KindDelegateGrant: giveOn(guest, asIs),
 }
 
 // TestRules_DefaultDeny: each kind has exactly one row, each role of the row
@@ -122,7 +123,7 @@ func TestRules_DefaultDeny(t *testing.T) {
 			for i := range good.Sigs {
 				refuseSpoiled(t, w, good, i)
 			}
-			for role := tx.Role(0); role <= 9; role++ {
+			for role := tx.Role(0); role <= 12; role++ {
 				refused(t, w, with(good, tx.Sig{Role: role, Key: statetest.Key("nobody").Public().ID(), Bytes: good.Sigs[0].Bytes}), state.WrongSigner)
 				for _, s := range good.Sigs {
 					if s.Role != role {

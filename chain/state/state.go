@@ -132,6 +132,9 @@ func sequence(v View, t *tx.Tx, a actor) (uint64, error) {
 	case actorGovernor:
 		gov, err := GetGovernor(v, t.Body.Account)
 		return gov.Sequence, err
+	case actorGrantee:
+		g, err := GetGrant(v, t.Payload.(*tx.DelegateGrant).Parent)
+		return g.Next, err
 	}
 	acc, err := GetAccount(v, t.Body.Account)
 	if a == actorMaybeNew && errors.Is(err, NoAccount) {
@@ -156,6 +159,14 @@ func bumpSequence(s Tree, t *tx.Tx, a actor) error {
 		}
 		gov.Sequence++
 		return put(s, GovernorKey(t.Body.Account), gov)
+	case actorGrantee:
+		id := t.Payload.(*tx.DelegateGrant).Parent
+		g, err := GetGrant(s, id)
+		if err != nil {
+			return err
+		}
+		g.Next++
+		return put(s, GrantKey(id), g)
 	}
 	acc, err := GetAccount(s, t.Body.Account)
 	if err != nil {

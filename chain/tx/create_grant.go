@@ -16,22 +16,33 @@ type Target struct {
 }
 
 // CreateGrant gives a key the right to call methods of devices that the acting
-// account owns. The grant's id is the transaction's id.
+// account owns. The grant's id is the transaction's id. In a private one (field
+// 10) every other field is empty: Open gives what it stands for.
 //
-// Evolution: fields 1 to 4 are fixed; new ones are optional and must narrow the
+// Evolution: fields 1 to 10 are fixed; new ones are optional and must narrow the
 // grant, so that an old device which refuses them errs on the safe side.
 type CreateGrant struct {
 	Grantee   key.Public `cbor:"1,keyasint"`
 	Targets   []Target   `cbor:"2,keyasint"`
 	NotBefore uint64     `cbor:"3,keyasint"` // Unix seconds, first valid
 	NotAfter  uint64     `cbor:"4,keyasint"` // Unix seconds, last valid
+
+	Windows []Window `cbor:"5,keyasint,omitempty"`  // none: the whole week
+	Zone    string   `cbor:"6,keyasint,omitempty"`  // IANA name of the windows' time zone
+	Uses    uint64   `cbor:"7,keyasint,omitempty"`  // commands in its whole life; 0: any number
+	Rate    *Rate    `cbor:"8,keyasint,omitempty"`  // nil: any
+	Depth   uint8    `cbor:"9,keyasint,omitempty"`  // how often it may be given on, one after the other
+	Private *Private `cbor:"10,keyasint,omitempty"` // the ledger gets to know no more than this
 }
 
 // Kind is KindCreateGrant.
 func (*CreateGrant) Kind() Kind { return KindCreateGrant }
 
-// StaticValidate checks grantee, targets and times.
+// StaticValidate checks grantee, targets, times and what narrows them.
 func (p *CreateGrant) StaticValidate() error {
+	if p.Private != nil {
+		return p.validatePrivate()
+	}
 	if err := p.Grantee.Validate(); err != nil {
 		return err
 	}
@@ -46,7 +57,7 @@ func (p *CreateGrant) StaticValidate() error {
 			return err
 		}
 	}
-	return nil
+	return p.validateTerms()
 }
 
 func (t Target) validate() error {

@@ -25,6 +25,7 @@ const (
 	KindFinishRecovery Kind = 15
 	KindFreeze         Kind = 16
 	KindUnfreeze       Kind = 17
+	KindDelegateGrant  Kind = 21
 )
 
 // kinds is the one list of what this version decodes.
@@ -50,6 +51,7 @@ var kinds = []struct {
 	{KindFinishRecovery, "finish-recovery", func() Payload { return new(FinishRecovery) }},
 	{KindFreeze, "freeze", func() Payload { return new(Freeze) }},
 	{KindUnfreeze, "unfreeze", func() Payload { return new(Unfreeze) }},
+	{KindDelegateGrant, "delegate-grant", func() Payload { return new(DelegateGrant) }},
 }
 
 // Kinds lists every known kind in order.

@@ -13,11 +13,29 @@ const (
 	MaxTargets = 32
 	// MaxMethods is how many methods one target may name.
 	MaxMethods = 32
+	// MaxWindows is how many windows a week a grant may have: two on each day, or
+	// one that goes over midnight on each.
+	MaxWindows = 14
+	// MaxUses is the greatest number of uses that a grant may count.
+	MaxUses = 1_000_000
+	// MaxRate is the greatest count of a rate: a device keeps the time of each of
+	// these commands on its disk.
+	MaxRate = 64
+	// MaxPeriod is the longest period of a rate, in seconds: 31 days.
+	MaxPeriod = 31 * 24 * 60 * 60
+	// MaxDepth is how often a grant may be given on, one after the other: a device
+	// checks a record and a signature for each.
+	MaxDepth = 4
+	// MaxPrivate is the longest body of a private grant: it travels within a
+	// command.
+	MaxPrivate = 2 << 10
 	// MaxDelay is the longest time, in seconds, that guardians may be made to
 	// wait: 90 days. A longer one would lock an owner out rather than warn him.
 	MaxDelay = 90 * 24 * 60 * 60
 	// MaxName is the longest endpoint, method or model name.
 	MaxName = 64
+
+	minutesOfDay = 24 * 60
 
 	// maxBody leaves room in the envelope for MaxSigs signatures of 64 bytes (92
 	// with role, key id and heads). Longer ones stand under RotateKeys and

@@ -2,6 +2,7 @@ package tx_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -128,6 +129,7 @@ var negatives = map[tx.Kind][]negative{
 	tx.KindFinishRecovery: {spoil("no version", tx.Malformed, func(p *tx.FinishRecovery) { p.Version = 0 })},
 	tx.KindFreeze:         {}, // TestFreeze_Empty
 	tx.KindUnfreeze:       {},
+	tx.KindDelegateGrant:  delegateNegatives(),
 }
 
 func manyKeys(n int) []tx.AccountKey {
@@ -141,9 +143,12 @@ func manyKeys(n int) []tx.AccountKey {
 // TestPayload_Refusals demands each refusal from New and, for bytes that
 // somebody else built, from Decode.
 func TestPayload_Refusals(t *testing.T) {
+	more := map[tx.Kind][]negative{
+		tx.KindCreateGrant: append(termNegatives(func(p *tx.CreateGrant) *tx.CreateGrant { return p }), privateNegatives()...),
+	}
 	for _, k := range tx.Kinds() {
 		sigs := build(t, k).Sigs
-		for _, n := range negatives[k] {
+		for _, n := range slices.Concat(negatives[k], more[k]) {
 			t.Run(k.String()+"/"+n.name, func(t *testing.T) {
 				p := builders[k]()
 				n.spoil(p)

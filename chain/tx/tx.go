@@ -75,6 +75,8 @@ const (
 	RoleGuardian Role = 7
 	// RoleParty: any one of those whom the kind lets act alone.
 	RoleParty Role = 8
+	// RoleGrantee: the key that the grant above was given to.
+	RoleGrantee Role = 9
 )
 
 // Sig is one signature of a transaction.

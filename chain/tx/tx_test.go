@@ -66,6 +66,7 @@ var builders = map[tx.Kind]func() tx.Payload{
 	tx.KindFinishRecovery: func() tx.Payload { return &tx.FinishRecovery{Version: 1} },
 	tx.KindFreeze:         func() tx.Payload { return new(tx.Freeze) },
 	tx.KindUnfreeze:       func() tx.Payload { return new(tx.Unfreeze) },
+	tx.KindDelegateGrant:  func() tx.Payload { return &tx.DelegateGrant{Parent: tx.ID{3}, Grant: narrowed()} },
 }
 
 func build(t testing.TB, k tx.Kind) *tx.Tx {
@@ -327,6 +328,14 @@ func FuzzDecode(f *testing.F) {
 	}
 	for _, c := range changes() {
 		f.Add(propose(f, c).Bytes())
+	}
+	for _, p := range []tx.Payload{narrowed(), sealed(), &tx.DelegateGrant{Parent: tx.ID{3}, Revoke: &tx.ID{4}}} {
+		x, err := tx.New(owner.Public().AccountID(), 4, 1000, p)
+		if err != nil {
+			f.Fatal(err)
+		}
+		x.Sign(chain, tx.RoleAccount, owner)
+		f.Add(x.Bytes())
 	}
 	file, err := vectors.Load("tx")
 	if err != nil {

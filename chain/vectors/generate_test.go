@@ -99,6 +99,8 @@ func codecFile() vectors.File {
 	}
 	f.Cases = append(f.Cases, vectors.Case{Name: "digest/" + string(codec.LabelValidator), Note: "what a validator's key signs to prove itself", Hex: x(bytes.Repeat([]byte{7}, 32)),
 		In: m{"label": string(codec.LabelValidator), "chain_digest": b32(chain())}, Want: m{"digest": b32(codec.Digest(codec.LabelValidator, chain(), bytes.Repeat([]byte{7}, 32)))}})
+	f.Cases = append(f.Cases, vectors.Case{Name: "digest/" + string(codec.LabelGrant), Note: "what stands for a private grant's body", Hex: x(body),
+		In: m{"label": string(codec.LabelGrant), "chain_digest": b32(c)}, Want: m{"digest": b32(codec.Digest(codec.LabelGrant, c, body))}})
 	return f
 }
 
@@ -215,6 +217,7 @@ func txFile(t *testing.T) vectors.File {
 	f.Cases = append(f.Cases, governanceTxCases(t)...)
 	f.Cases = append(f.Cases, lifecycleTxCases(t)...)
 	f.Cases = append(f.Cases, recoveryTxCases(t)...)
+	f.Cases = append(f.Cases, grantTxCases(t)...)
 	return f
 }
 
@@ -275,6 +278,7 @@ func commandFile(t *testing.T) vectors.File {
 	refuse("other-chain", "decodes, but the signature is for another ledger", good.Bytes(), m{"chain_digest": b32([32]byte{1}), "public": x(owner.Public().Bytes)}, command.BadSignature)
 	refuse("other-key", "decodes, but is signed by another key than expected", good.Bytes(), m{"chain_digest": b32(c), "public": x(guest.Public().Bytes)}, command.UnknownKey)
 	f.Cases = append(f.Cases, phoneCommandCases(t)...)
+	f.Cases = append(f.Cases, grantCommandCases(t)...)
 	return f
 }
 
@@ -404,6 +408,7 @@ func stateFile(t *testing.T) vectors.File {
 	f.Cases = append(f.Cases, governanceHistory(t, w)...)
 	f.Cases = append(f.Cases, lifecycleHistory(t, w)...)
 	f.Cases = append(f.Cases, recoveryHistory(t, w)...)
+	f.Cases = append(f.Cases, grantHistory(t, w)...)
 	return f
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/tx"
 	"github.com/hybridos-net/hybridos/deviceos/vault"
 )
 
@@ -59,6 +60,7 @@ type journal struct {
 	latest  uint64   // what has expired by now may be forgotten, Unix milliseconds
 	lanes   map[laneID]*lane
 	perKey  map[key.KeyID]int
+	uses    map[tx.ID]count
 
 	// chain orders receipts; it is never held while waiting for the disk.
 	chain sync.Mutex
@@ -69,6 +71,7 @@ func openJournal(v *vault.Vault, limit int) (*journal, error) {
 	j := &journal{
 		vault: v, limit: limit, entries: make(map[command.ID]*entry),
 		lanes: make(map[laneID]*lane), perKey: make(map[key.KeyID]int),
+		uses: make(map[tx.ID]count),
 	}
 	err := v.Each(vault.FamilyCommand, func(rest, value []byte) error {
 		var r record
@@ -97,6 +100,9 @@ func openJournal(v *vault.Vault, limit int) (*journal, error) {
 		return nil
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := j.loadUses(); err != nil {
 		return nil, err
 	}
 	raw, err := v.Get(vault.FamilyTail.Key())
@@ -184,7 +190,15 @@ func (j *journal) begin(r *request, now time.Time) (*entry, []vault.Write, error
 	if err := l.check(b.Nonce); err != nil {
 		return nil, nil, err
 	}
-	writes := j.prune(ms)
+	charges, err := j.charges(r.holder.grants, ms)
+	if err != nil {
+		return nil, nil, err
+	}
+	writes, err := j.roomForUses(charges, ms)
+	if err != nil {
+		return nil, nil, err
+	}
+	writes = append(writes, j.prune(ms)...)
 	if len(j.order) >= j.limit {
 		return nil, nil, refuse(command.RateLimited, "%d commands are remembered", len(j.order))
 	}
@@ -197,6 +211,7 @@ func (j *journal) begin(r *request, now time.Time) (*entry, []vault.Write, error
 		writes = append(writes, evicted...)
 		j.perKey[id.key]++
 	}
+	writes = append(writes, j.spend(charges)...)
 	l.mark(b.Nonce, b.Expires)
 	j.lanes[id] = &l
 	e := &entry{id: r.id, sum: r.sum, expires: b.Expires, epoch: b.Epoch, done: make(chan struct{})}

@@ -25,6 +25,9 @@ const (
 	pruneBatch = 8
 	// maxGrants bounds the verified grants held in memory.
 	maxGrants = 256
+	// maxCounted bounds the grants whose uses are counted, 700 bytes each on the
+	// disk. Each takes a signature of the owner that the ledger has taken.
+	maxCounted = 1024
 	// maxPeers and maxKeys bound the token buckets.
 	maxPeers = 256
 	maxKeys  = 256

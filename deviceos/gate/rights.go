@@ -38,23 +38,23 @@ type rights struct {
 	grants map[tx.ID]*heldGrant
 }
 
-// heldGrant is a grant whose owner's signature has been checked.
+// heldGrant is a grant whose chain of signatures has been checked.
 type heldGrant struct {
-	record  []byte // as proven
+	records []byte // of the whole chain, as proven
 	keys    uint64 // version of the owner's keys that signed it
-	grant   *tx.CreateGrant
+	chain   state.Grants
 	revoked bool
-	head    Head // under which the record was proven
+	head    Head // under which the records were proven
 	used    time.Time
 }
 
 // holder is the key that may sign a command, and by what right.
 type holder struct {
 	key     key.Public
-	invoke  bool            // owner's key only
-	grant   *tx.CreateGrant // nil: owner
+	invoke  bool    // owner's key only
+	grants  []limit // none: owner; else the owner's grant first, all of them bind
 	revoked bool
-	head    Head // the older of those under which owner and grant were proven
+	head    Head // the older of those under which owner and grants were proven
 }
 
 func openRights(cfg Config, device key.DeviceID) (*rights, error) {
@@ -149,11 +149,16 @@ func (r *rights) lookup(c *command.Command, now time.Time) (holder, error) {
 	if g == nil {
 		return holder{}, refuse(command.UnknownGrant, "grant %s", b.Grant)
 	}
-	if g.grant.Grantee.ID() != b.Key || g.grant.Grantee.AccountID() != b.Principal {
+	limits, err := g.limits(r.chain, b)
+	if err != nil {
+		return holder{}, err
+	}
+	grantee := limits[len(limits)-1].grant.Grantee
+	if grantee.ID() != b.Key || grantee.AccountID() != b.Principal {
 		return holder{}, refuse(command.UnknownKey, "grant %s is not for %s", b.Grant, b.Key)
 	}
 	g.used = now
-	h := holder{key: g.grant.Grantee, grant: g.grant, revoked: g.revoked, head: g.head}
+	h := holder{key: grantee, grants: limits, revoked: g.revoked, head: g.head}
 	if r.head.Height < h.head.Height {
 		h.head = r.head
 	}
@@ -168,28 +173,6 @@ func (h holder) freshFor(c peripheral.Class, newest Head, now time.Time) bool {
 		return false
 	}
 	return c != peripheral.Access || h.head.Height >= newest.Height
-}
-
-// permits checks the right itself.
-func (h holder) permits(device key.DeviceID, b *command.Body, now time.Time) error {
-	if h.grant == nil {
-		if !h.invoke {
-			return refuse(command.NotAllowed, "%s may not invoke", b.Key)
-		}
-		return nil
-	}
-	at := uint64(now.Unix())
-	switch {
-	case h.revoked:
-		return refuse(command.GrantRevoked, "grant %s", b.Grant)
-	case at > h.grant.NotAfter:
-		return refuse(command.GrantExpired, "ended at %d, now %d", h.grant.NotAfter, at)
-	case at < h.grant.NotBefore:
-		return refuse(command.GrantNotYet, "begins at %d, now %d", h.grant.NotBefore, at)
-	case !h.grant.Covers(device, b.Epoch, b.Endpoint, b.Method):
-		return refuse(command.NotGranted, "grant %s does not name %s at %s", b.Grant, b.Method, b.Endpoint)
-	}
-	return nil
 }
 
 // renew proves the owner, and a grant if one is named, under the newest head.
@@ -296,29 +279,38 @@ func (r *rights) renewGrant(view state.View, head Head, id tx.ID, now time.Time)
 		return nil
 	}
 	w := &watched{view: view}
-	g, err := state.GetGrant(w, id)
+	chain, err := state.ReadGrants(w, r.chain, id)
 	if w.failed != nil {
 		return refuse(command.Stale, "grant not proven: %v", w.failed)
 	}
-	var p *tx.CreateGrant
-	if held != nil && bytes.Equal(held.record, w.last) && held.keys == own.Owner.Keys.Version {
-		p = held.grant
-	} else if err == nil {
+	if err == nil && (held == nil || !bytes.Equal(held.records, w.all) || held.keys != own.Owner.Keys.Version) {
 		// Whose grant it is matters even when it is revoked: only the grantee is
 		// told so.
-		signed := g
-		signed.Status = state.Active
-		p, err = state.VerifyGrant(r.chain, own.Owner, id, signed)
+		err = state.VerifyGrants(r.chain, own.Owner, chain)
 	}
 	if err != nil {
 		r.drop(id, head)
-		return grantRefusal(err, g.Issuer == own.Owner.Account)
+		return grantRefusal(err, len(chain) > 0 && chain[0].Record.Issuer == own.Owner.Account)
 	}
+	_, revoked := chain.Revoked()
 	r.hold(id, own, &heldGrant{
-		record: w.last, keys: own.Owner.Keys.Version, grant: p,
-		revoked: g.Status != state.Active, head: head, used: now,
+		records: w.all, keys: own.Owner.Keys.Version, chain: chain,
+		revoked: revoked || r.sawRevoked(chain), head: head, used: now,
 	})
 	return nil
+}
+
+// sawRevoked tells whether the device has seen the end of a grant above, which
+// is for good whatever the ledger shows now.
+func (r *rights) sawRevoked(chain state.Grants) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range chain {
+		if held := r.grants[l.ID]; held != nil && held.revoked {
+			return true
+		}
+	}
+	return false
 }
 
 func grantRefusal(err error, byOwner bool) error {
@@ -374,7 +366,7 @@ func (r *rights) hold(id tx.ID, own state.Ownership, g *heldGrant) {
 // right that is wrong are refused for good, what it cannot tell is only unknown.
 type watched struct {
 	view   state.View
-	last   []byte
+	all    []byte // every record, one after the other; their encoding shows where each ends
 	failed error
 }
 
@@ -384,6 +376,6 @@ func (w *watched) Get(k []byte) ([]byte, error) {
 	if err != nil {
 		w.failed = err
 	}
-	w.last = v
+	w.all = append(w.all, v...)
 	return v, err
 }

@@ -138,7 +138,8 @@ func (g *Gate) refusal(r *request, err error) []byte {
 // statusOf tells refusals that time may heal from those that stand.
 func statusOf(c command.Code) command.Status {
 	switch c {
-	case command.NotYet, command.GrantNotYet, command.RateLimited, command.TooManyLanes, command.Stale, command.Internal:
+	case command.NotYet, command.GrantNotYet, command.RateLimited, command.TooManyLanes, command.Stale, command.Internal,
+		command.OutsideWindow, command.GrantRate:
 		return command.Deferred
 	default:
 		return command.Rejected

@@ -179,8 +179,20 @@ func classes(endpoint, method string) (peripheral.Class, bool) {
 
 // newWorld sets everything up through real transactions. Limits that are zero
 // do not get in the way.
-func newWorld(t testing.TB, limits gate.Limits) *world {
-	w := unowned(t, limits)
+func newWorld(t testing.TB, limits gate.Limits) *world { return owned(unowned(t, limits)) }
+
+// worldOn is newWorld on a disk whose power can be cut.
+func worldOn(t testing.TB, disk *vaulttest.Disk) *world {
+	w := unowned(t, gate.Limits{})
+	w.vault.Close()
+	w.fs = disk
+	w.open()
+	return owned(w)
+}
+
+// owned gives the device its owner, and the guest a grant.
+func owned(w *world) *world {
+	t := w.t
 	root := w.owner.Public()
 	own, err := state.VerifyClaim(w.chain, w.device.Public(), state.NewPin(root), w.claim())
 	if err != nil {
@@ -395,7 +407,7 @@ func (w *world) refused(raw []byte, code command.Code) *command.Receipt {
 func (w *world) disk() string {
 	w.t.Helper()
 	var b bytes.Buffer
-	for _, f := range []vault.Family{vault.FamilyHead, vault.FamilyCommand, vault.FamilyLane, vault.FamilyTail, vault.FamilyTime} {
+	for _, f := range []vault.Family{vault.FamilyHead, vault.FamilyCommand, vault.FamilyLane, vault.FamilyTail, vault.FamilyTime, vault.FamilyUse} {
 		err := w.vault.Each(f, func(rest, value []byte) error {
 			fmt.Fprintf(&b, "%c%x=%x\n", f, rest, value)
 			return nil

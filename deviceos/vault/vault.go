@@ -35,6 +35,8 @@ const (
 	FamilyClaim Family = 'p'
 	// FamilyTime: the stored floor of the clock, one record.
 	FamilyTime Family = 'f'
+	// FamilyUse: how often a grant was used, by grant id.
+	FamilyUse Family = 'u'
 )
 
 // Key is a record's key in a family.

@@ -107,8 +107,13 @@ func TestServer_Reads(t *testing.T) {
 		string(state.GrantKey(gid)):             codec.MustMarshal(state.Grant{Issuer: ownerID, Status: state.Revoked, Tx: grant.Bytes()}),
 		string(state.GrantKey(tx.ID{7})):        codec.MustMarshal(state.Grant{Issuer: ownerID, Status: state.Active, Tx: []byte("x")}),
 	}}
+	given := grantRecords(t, f.records, dev)
 	h := newServer(t, f)
 	for path, want := range map[string]string{
+		"/v1/grants/" + given[0].String(): fmt.Sprintf(`{"record":{"id":"%s","issuer":"%s","status":"active","grantee":"%s","not_before":1,"not_after":99,"targets":[{"device":"%s","epoch":1,"endpoint":"lock","methods":["open"]}],"windows":[{"day":1,"from":480,"to":1080}],"zone":"Europe/Berlin","uses":3,"rate":{"count":5,"period":3600},"depth":1,"parent":"%s"},"version":8}`,
+			given[0], key.AccountID{1}, dev, dev.DeviceID(), tx.ID{9}),
+		"/v1/grants/" + given[1].String(): fmt.Sprintf(`{"record":{"id":"%s","issuer":"%s","status":"active","not_before":0,"not_after":0,"targets":[{"device":"%s","epoch":1,"endpoint":"","methods":[]}],"private_digest":"05%s"},"version":8}`,
+			given[1], key.AccountID{1}, dev.DeviceID(), strings.Repeat("00", 31)),
 		"/healthz":                 `{"height":8,"status":"ok"}`,
 		"/v1/records/78":           `{"key":"78","version":8,"found":true,"value":"dmFsdWU="}`,
 		"/v1/records/78?prove=1":   `{"key":"78","version":7,"found":true,"value":"dmFsdWU=","proof":"cHJvb2Y="}`,

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"net/http"
 	"strconv"
 
@@ -164,17 +163,6 @@ func (s *Server) account(w http.ResponseWriter, r *http.Request, _ []byte) {
 	})
 }
 
-// Grant is a grant's record.
-type Grant struct {
-	ID        tx.ID         `json:"id"`
-	Issuer    key.AccountID `json:"issuer"`
-	Status    string        `json:"status"` // active or revoked
-	Grantee   key.Public    `json:"grantee"`
-	NotBefore uint64        `json:"not_before"`
-	NotAfter  uint64        `json:"not_after"`
-	Targets   []Target      `json:"targets"`
-}
-
 // Target is what a grant covers of one device.
 type Target struct {
 	Device   key.DeviceID `json:"device"`
@@ -196,27 +184,6 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request, _ []byte) {
 		}
 		return describeGrant(id, g)
 	})
-}
-
-func describeGrant(id tx.ID, g state.Grant) (*Grant, error) {
-	t, err := tx.Decode(g.Tx)
-	if err != nil {
-		return nil, err
-	}
-	p, ok := t.Payload.(*tx.CreateGrant)
-	if !ok {
-		return nil, errors.New("the grant's record holds another transaction")
-	}
-	out := &Grant{
-		ID: id, Issuer: g.Issuer, Status: "active", Grantee: p.Grantee, NotBefore: p.NotBefore, NotAfter: p.NotAfter,
-	}
-	if g.Status != state.Active {
-		out.Status = "revoked"
-	}
-	for _, x := range p.Targets {
-		out.Targets = append(out.Targets, Target{x.Device, x.Epoch, x.Endpoint, x.Methods})
-	}
-	return out, nil
 }
 
 // Committed is the answer to a transaction that was executed.

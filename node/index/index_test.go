@@ -109,11 +109,14 @@ func (c *chain) truth() (devices map[key.AccountID][]api.OwnedDevice, grants map
 			if err != nil {
 				c.tb.Fatal(err)
 			}
-			t, err := tx.Decode(g.Tx)
+			l, err := state.DecodeLink(id, g)
 			if err != nil {
 				c.tb.Fatal(err)
 			}
-			to := t.Payload.(*tx.CreateGrant).Grantee.ID()
+			if l.Grant.Private != nil {
+				continue // nobody knows whose
+			}
+			to := l.Grant.Grantee.ID()
 			status := map[state.Status]string{state.Active: "active", state.Revoked: "revoked"}[g.Status]
 			grants[to] = append(grants[to], api.GrantRef{ID: id, Issuer: g.Issuer, Status: status})
 		}

@@ -2,7 +2,6 @@ package index
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 
 	"github.com/hybridos-net/hybridos/chain/key"
@@ -98,14 +97,15 @@ func (l *lists) takeGrant(id tx.ID, raw []byte, t touched) error {
 	if err != nil {
 		return err
 	}
-	signed, err := tx.Decode(r.Tx)
+	link, err := state.DecodeLink(id, r)
 	if err != nil {
 		return err
 	}
-	p, ok := signed.Payload.(*tx.CreateGrant)
-	if !ok {
-		return errors.New("a grant's record holds another transaction")
+	if link.Grant.Private != nil { // whose it is stays between owner and grantee
+		t.add(r.Issuer)
+		return nil
 	}
+	p := link.Grant
 	next := grant{id: id, issuer: r.Issuer, status: r.Status}
 	list := l.given[p.Grantee.ID()]
 	at, had := slices.BinarySearchFunc(list, id, func(g grant, id tx.ID) int { return bytes.Compare(g.id[:], id[:]) })

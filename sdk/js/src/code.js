@@ -6,9 +6,10 @@ export const CODES = Object.freeze({
   too_large: 1, malformed: 2, not_canonical: 3, bad_version: 4, bad_type: 5, unknown_extension: 6, unknown_alg: 7,
   wrong_chain: 10, wrong_device: 11, stale_epoch: 12, unowned: 13,
   expired: 20, not_yet: 21, life_too_long: 22,
-  unknown_key: 30, unknown_grant: 31, replayed: 32, jump_too_far: 33, rate_limited: 34, too_many_lanes: 35,
+  unknown_key: 30, unknown_grant: 31, replayed: 32, jump_too_far: 33, rate_limited: 34, too_many_lanes: 35, bad_grant_body: 36,
   bad_signature: 40, high_s: 41, wrong_challenge: 42, wrong_origin: 43, wrong_rp: 44, user_not_present: 45, user_not_verified: 46,
   grant_revoked: 50, grant_expired: 51, grant_not_yet: 52, not_granted: 53, not_allowed: 54, forged_grant: 55,
+  outside_window: 56, used_up: 57, grant_rate: 58, unknown_zone: 59,
   stale: 60, untrusted: 61,
   no_method: 70, failed: 71, timed_out: 72, interrupted: 73, internal: 74,
 })

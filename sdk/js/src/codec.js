@@ -38,6 +38,7 @@ export const LABELS = Object.freeze({
   secret: 'hybridos/claim-secret/v1',
   receipts: 'hybridos/receipt-chain/v1',
   validator: 'hybridos/validator/v1',
+  grant: 'hybridos/grant/v1',
 })
 
 /**

@@ -36,6 +36,9 @@ const MAX_COMMAND = 4096
 const MAX_SIGS = 8
 const MAX_BODY = MAX_COMMAND - (MAX_SIGNATURE + 28) - 16
 const [VERSION, INVOKE, FIRST_OPTIONAL] = [1, 1, 128]
+/** The critical extension that brings the body of a private grant. */
+const GRANT_BODY = 7
+const MAX_GRANT_BODY = 2048
 
 /** @type {import('./record.js').Table} */
 const bodyTable = {
@@ -138,7 +141,10 @@ function checkBody(b) {
   if (b.type !== INVOKE) throw new HosError('bad_type', `type ${b.type}`)
   if (!validName(b.endpoint) || !validName(b.method)) throw new HosError('malformed', 'endpoint or method is no name')
   if (b.epoch === 0 || b.nonce === 0 || b.expires <= b.issuedAt) throw new HosError('malformed', 'no epoch, no nonce, or expires before it was issued')
-  for (const n of b.extensions?.keys() ?? []) if (n < FIRST_OPTIONAL) throw new HosError('unknown_extension', `critical extension ${n}`)
+  for (const n of b.extensions?.keys() ?? []) if (n < FIRST_OPTIONAL && n !== GRANT_BODY) throw new HosError('unknown_extension', `critical extension ${n}`)
+  const body = b.extensions?.get(GRANT_BODY)
+  if (body === undefined) return
+  if (!(body instanceof Uint8Array) || body.length === 0 || body.length > MAX_GRANT_BODY || !b.grant) throw new HosError('malformed', 'the body of a private grant without a grant, or out of its form')
 }
 
 /** @param {{key: Uint8Array, bytes: Uint8Array}[]} sigs */

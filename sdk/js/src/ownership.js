@@ -34,7 +34,7 @@ const deviceTable = {
   lost: [7, flag, 'optional'],
 }
 /** @type {import('./record.js').Table} */
-const grantTable = { issuer: [1, bytes(20)], status: [2, uint(255)], tx: [3, bytes()] }
+const grantTable = { issuer: [1, bytes(20)], status: [2, uint(255)], tx: [3, bytes()], next: [4, uint(), 'optional'], given: [5, uint(), 'optional'] }
 
 /** Where an account's record stands. @param {Uint8Array} id */
 export const accountKey = (id) => recordKey('a', id)

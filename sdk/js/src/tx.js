@@ -18,9 +18,10 @@ export const TX_KINDS = Object.freeze({
   'register-device': 1, claim: 2, transfer: 3, 'rotate-keys': 4, 'create-grant': 5, 'revoke-grant': 6, propose: 7, approve: 8,
   release: 9, 'report-lost': 10, 'report-found': 11,
   'set-guardians': 12, 'start-recovery': 13, 'cancel-recovery': 14, 'finish-recovery': 15, freeze: 16, unfreeze: 17,
+  'delegate-grant': 21,
 })
 /** In which capacity a key signs. Numbers are append-only. */
-export const ROLES = Object.freeze({ account: 1, vendor: 2, device: 3, newOwner: 4, newKey: 5, governor: 6, guardian: 7, party: 8 })
+export const ROLES = Object.freeze({ account: 1, vendor: 2, device: 3, newOwner: 4, newKey: 5, governor: 6, guardian: 7, party: 8, grantee: 9 })
 /** What a key of an account may do: sign transactions, sign commands. Bits are append-only. */
 export const RIGHTS = Object.freeze({ admin: 1, invoke: 2 })
 
@@ -30,6 +31,12 @@ const VERSION = 1
 const MAX_KEYS = 16
 const MAX_SIGS = 2 * MAX_KEYS + 1
 const MAX_TARGETS = 32
+const MAX_WINDOWS = 14
+const MAX_USES = 1_000_000
+const MAX_RATE = 64
+const MAX_PERIOD = 2678400
+const MAX_DEPTH = 4
+const MINUTES_OF_DAY = 1440
 const MAX_DELAY = 7776000
 
 /** @type {import('./record.js').Table} */
@@ -41,6 +48,20 @@ export const guardians = record({ keys: [1, list(publicKey)], threshold: [2, uin
 
 /** @type {import('./record.js').Table} */
 const targetTable = { device: [1, bytes(20)], epoch: [2, uint()], endpoint: [3, text], methods: [4, list(text)] }
+
+/** @type {import('./record.js').Table} */
+const grantTable = {
+  grantee: [1, publicKey],
+  targets: [2, list(record(targetTable))],
+  notBefore: [3, uint()],
+  notAfter: [4, uint()],
+  windows: [5, list(record({ day: [1, uint(255)], from: [2, uint(65535)], to: [3, uint(65535)] })), 'optional'],
+  zone: [6, text, 'optional'],
+  uses: [7, uint(), 'optional'],
+  rate: [8, record({ count: [1, uint(65535)], period: [2, uint(4294967295)] }), 'optional'],
+  depth: [9, uint(255), 'optional'],
+  private: [10, record({ digest: [1, bytes(32)], devices: [2, list(record({ device: [1, bytes(20)], epoch: [2, uint()] }))] }), 'optional'],
+}
 
 /** @type {import('./record.js').Table} */
 const envelopeTable = {
@@ -151,15 +172,20 @@ const payloads = {
     check: checkKeySet,
   },
   [TX_KINDS['create-grant']]: {
-    table: { grantee: [1, publicKey], targets: [2, list(record(targetTable))], notBefore: [3, uint()], notAfter: [4, uint()] },
+    table: grantTable,
+    check: checkGrant,
+  },
+  [TX_KINDS['delegate-grant']]: {
+    table: { parent: [1, bytes(32)], grant: [2, record(grantTable), 'optional'], revoke: [3, bytes(32), 'optional'] },
     check(p) {
-      validate(p.grantee)
-      if (p.targets.length === 0 || p.targets.length > MAX_TARGETS) throw malformed(`${p.targets.length} targets, want 1 to ${MAX_TARGETS}`)
-      if (p.notAfter === 0 || p.notAfter < p.notBefore) throw malformed('ends before it begins, or never')
-      for (const t of p.targets) {
-        if (isZero(t.device) || t.epoch === 0 || !validName(t.endpoint)) throw malformed('target without device, epoch or endpoint')
-        if (!validMethods(t.methods)) throw malformed('methods are no names, repeated, out of order or none')
+      if (isZero(p.parent)) throw malformed('no parent')
+      if (!p.grant === !p.revoke) throw malformed('either a grant, or one that ends')
+      if (p.revoke) {
+        if (isZero(p.revoke) || equal(p.revoke, p.parent)) throw malformed('no grant that ends, or the parent itself')
+        return
       }
+      if (p.grant.private || (p.grant.depth ?? 0) >= MAX_DEPTH) throw malformed('a private grant, or one of the greatest depth, under another')
+      checkGrant(p.grant)
     },
   },
   [TX_KINDS['revoke-grant']]: {
@@ -286,6 +312,53 @@ export function checkGuardians(g) {
   g.keys.forEach((k, i) => {
     fullKey(k, 'a guardian')
     if (g.keys.slice(0, i).some((had) => equal(keyId(had), keyId(k)))) throw malformed('a guardian stands twice')
+  })
+}
+
+/**
+ * What the ledger asks of a grant.
+ * @param {any} p
+ */
+function checkGrant(p) {
+  if (p.private) return checkPrivate(p)
+  validate(p.grantee)
+  if (p.targets.length === 0 || p.targets.length > MAX_TARGETS) throw malformed(`${p.targets.length} targets, want 1 to ${MAX_TARGETS}`)
+  if (p.notAfter === 0 || p.notAfter < p.notBefore) throw malformed('ends before it begins, or never')
+  for (const t of p.targets) {
+    if (isZero(t.device) || t.epoch === 0 || !validName(t.endpoint)) throw malformed('target without device, epoch or endpoint')
+    if (!validMethods(t.methods)) throw malformed('methods are no names, repeated, out of order or none')
+  }
+  checkWindows(p.windows ?? [], p.zone ?? '')
+  if ((p.uses ?? 0) > MAX_USES) throw malformed(`${p.uses} uses, at most ${MAX_USES}`)
+  const { rate } = p
+  if (rate && (rate.count === 0 || rate.count > MAX_RATE || rate.period === 0 || rate.period > MAX_PERIOD)) throw malformed(`${rate.count} uses in ${rate.period} s`)
+  if ((p.uses || rate) && p.targets.some((/** @type {any} */ t) => !equal(t.device, p.targets[0].device))) throw malformed('uses or rate over more than one device')
+  if ((p.depth ?? 0) > MAX_DEPTH) throw malformed(`depth ${p.depth}, at most ${MAX_DEPTH}`)
+  if (p.depth && invokeOnly(p.grantee.alg)) throw new HosError('invoke_only', `a key of algorithm ${p.grantee.alg} cannot give grants on`)
+}
+
+/** @param {{day: number, from: number, to: number}[]} windows @param {string} zone */
+function checkWindows(windows, zone) {
+  if (windows.length > MAX_WINDOWS) throw malformed(`${windows.length} windows, at most ${MAX_WINDOWS}`)
+  if ((windows.length === 0) !== (zone === '')) throw malformed('windows and their zone go together')
+  if (zone && (zone.length > 64 || zone === 'Local' || !/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*$/.test(zone))) throw malformed('time zone')
+  windows.forEach((w, i) => {
+    if (w.day < 1 || w.day > 7 || w.from >= w.to || w.to > MINUTES_OF_DAY) throw malformed('a window out of its range')
+    const last = windows[i - 1]
+    if (last && (w.day < last.day || (w.day === last.day && w.from <= last.to))) throw malformed('windows overlap, touch or are out of order')
+  })
+}
+
+/** A grant of which the ledger knows no more than digest and devices. @param {any} p */
+function checkPrivate(p) {
+  const { private: sealed, grantee, targets, notBefore, notAfter, ...rest } = p
+  const empty = grantee.alg === 0 && grantee.bytes.length === 0 && targets.length === 0 && notBefore === 0 && notAfter === 0
+  if (!empty || Object.values(rest).some((v) => v !== undefined)) throw malformed('a private grant with more than its digest and devices')
+  const { digest: sum, devices } = sealed
+  if (isZero(sum) || devices.length === 0 || devices.length > MAX_TARGETS) throw malformed('a private grant without digest or devices')
+  devices.forEach((/** @type {any} */ d, /** @type {number} */ i) => {
+    if (isZero(d.device) || d.epoch === 0) throw malformed('a private grant without device or epoch')
+    if (i > 0 && compare(devices[i - 1].device, d.device) >= 0) throw malformed('devices repeated or out of order')
   })
 }
 

@@ -28,6 +28,9 @@ const validatorsOnly = {
   'recover/start/rotate': 'recovery_open', 'recover/cancel/nothing': 'no_recovery', 'recover/cancel/late': 'recovery_due',
   'recover/finish/nothing': 'no_recovery', 'recover/finish/early': 'recovery_early', 'recover/unfreeze/not-frozen': 'not_frozen',
   'recover/freeze/twice': 'account_frozen', 'recover/freeze/grant': 'account_frozen', 'recover/freeze/rotate': 'account_frozen',
+  'grants/delegate/longer': 'not_narrower', 'grants/delegate/windows': 'not_narrower', 'grants/delegate/uses': 'not_narrower', 'grants/delegate/depth': 'not_narrower',
+  'grants/delegate/replay': 'bad_sequence', 'grants/delegate/dead': 'grant_revoked', 'grants/end/not-issuer': 'not_issuer', 'grants/end/twice': 'grant_revoked',
+  'grants/private/delegate': 'not_narrower',
   'gov/suspend/nobody': 'no_vendor', 'gov/suspend/register': 'vendor_suspended', 'gov/suspend/twice': 'vendor_suspended',
   'gov/admit/again': 'vendor_exists', 'gov/quota/register': 'quota_exceeded', 'gov/open/full': 'too_many_proposals', 'gov/open/expired': 'proposal_expired',
 }
@@ -80,9 +83,17 @@ function required({ kind, account, payload: p }) {
     case TX_KINDS.propose:
     case TX_KINDS.approve:
       return [{ role: ROLES.governor, keys: [key(record(Uint8Array.of(0x6e, ...account)).get(2))], threshold: 1 }]
+    case TX_KINDS['delegate-grant']:
+      return [{ role: ROLES.grantee, keys: [grantOf(p.parent).grantee], threshold: 1 }]
     default:
       return [admins(ROLES.account, keysOf(account))]
   }
+}
+
+/** What a grant's record says is given, by the owner or by the grantee of another. */
+function grantOf(id) {
+  const { kind, payload } = decodeTx(record(grantKey(id)).get(3)).body
+  return kind === TX_KINDS['delegate-grant'] ? payload.grant : payload
 }
 
 /** What the records that a transaction left prove to somebody who trusts no validator. */
@@ -143,6 +154,17 @@ const proves = {
     const id = t.body.payload.grant
     const pin = await followKeys(get, chain, rootPin(key(record(accountKey(t.body.account)).get(1))))
     await refuses('grant_revoked', () => verifyGrant(chain, pin, id, world.get(x(grantKey(id)))))
+  },
+  // What was given on stands in a record of its own; the owner's own grant still holds.
+  async 'delegate-grant'(t, chain) {
+    const { parent, grant, revoke } = t.body.payload
+    if (revoke) return assert.equal(record(grantKey(revoke)).get(2), 2)
+    assert.deepEqual(grantOf(txDigest(chain, t.raw)), grant)
+    const above = decodeTx(record(grantKey(parent)).get(3))
+    if (above.body.kind !== TX_KINDS['create-grant']) return
+    const pin = await followKeys(get, chain, rootPin(key(record(accountKey(above.body.account)).get(1))))
+    assert.deepEqual(verifyGrant(chain, pin, parent, world.get(x(grantKey(parent)))), above.body.payload)
+    await refuses('forged', () => verifyGrant(chain, pin, txDigest(chain, t.raw), world.get(x(grantKey(txDigest(chain, t.raw))))))
   },
   // The record of a proposal keeps what its proposer signed.
   async propose(t, chain) {

@@ -50,12 +50,19 @@ const BY_CODE = {
   user_not_present: say('no', 'Nobody was there', `The phone signed without anybody touching it. ${NOTHING} Try again and confirm.`),
   user_not_verified: say('no', 'You were not recognised', `The lock wants to know that it was you: fingerprint, face or PIN. ${NOTHING} Set up a screen lock on this phone and try again.`),
 
+  bad_grant_body: say('no', 'The permission is incomplete', `The lock needs the private part of it, and this page did not send the right one. ${NOTHING} Ask the owner for a new one.`),
+
   grant_revoked: say('no', 'Your permission was taken back', `The owner revoked it. ${NOTHING} Ask the owner for a new one.`),
   grant_expired: say('no', 'Your permission has ended', `Its time is over. ${NOTHING} Ask the owner for a new one.`),
   grant_not_yet: say('wait', 'Your permission has not begun', `${NOTHING} Try again when it has.`),
   not_granted: say('no', 'Not in your permission', `You may not do this with this lock. ${NOTHING}`),
   not_allowed: say('no', 'This key may not do that', `Its rights were taken away. ${REMOVED}`),
   forged_grant: say('no', 'The permission does not hold', `The owner’s present keys did not sign it. ${NOTHING} Ask the owner for a new one.`),
+
+  outside_window: say('wait', 'Not at this hour', `Your permission holds at other hours of the week. ${NOTHING} Try again when it does.`),
+  used_up: say('no', 'Used up', `Your permission was for a number of times, and they are spent. ${NOTHING} Ask the owner for a new one.`),
+  grant_rate: say('wait', 'Too often', `Your permission allows only so many times in a while. ${NOTHING} Try again later.`),
+  unknown_zone: say('no', 'The lock does not know the time zone', `Your permission holds at hours of a time zone that the lock does not know. ${NOTHING} Ask the owner for a new one.`),
 
   stale: say('wait', 'The lock waits for news', `It has not heard from the ledger lately and will not open on old news. ${NOTHING} Wait some seconds and try again.`),
   untrusted: say('bad', 'The ledger shows something wrong', `The lock saw rights that nobody signed for, and keeps to the old ones. ${NOTHING} Tell the owner.`),
