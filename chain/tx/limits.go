@@ -18,6 +18,12 @@ const (
 	MaxDelay = 90 * 24 * 60 * 60
 	// MaxName is the longest endpoint, method or model name.
 	MaxName = 64
+	// MaxRules is how many methods a policy may name: more than any device has.
+	MaxRules = 64
+	// MaxAddrs is how many addresses a device may have, as in a pairing code.
+	MaxAddrs = 8
+	// MaxAddr is the longest address: a host name of 100 and two peer ids.
+	MaxAddr = 256
 
 	// maxBody leaves room in the envelope for MaxSigs signatures of 64 bytes (92
 	// with role, key id and heads). Longer ones stand under RotateKeys and
