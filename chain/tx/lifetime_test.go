@@ -160,6 +160,36 @@ func TestBatchMember_Leads(t *testing.T) {
 	}
 }
 
+func TestBatchMember_Line(t *testing.T) {
+	m := batchMember()
+	m.Path, m.Index = make([]batch.Hash, batch.MaxPath), batch.Max-1
+	line := m.Line()
+	got, err := tx.ParseBatchMember(line)
+	if err != nil || got.Line() != line {
+		t.Fatalf("%d characters: %+v, %v", len(line), got, err)
+	}
+	id, text, _ := strings.Cut(line, " ")
+	other := guest.Public().DeviceID().String()
+	zero := batchMember()
+	zero.Root = batch.Hash{}
+	for _, bad := range []string{"", id, text, other + " " + text, id + " " + text[1:], id + " " + text + "=", id + "  " + text, line + "\n",
+		strings.Repeat("A", tx.MaxMemberLine+1), zero.Line()} {
+		if _, err := tx.ParseBatchMember(bad); err == nil {
+			t.Errorf("%.80q accepted", bad)
+		}
+	}
+}
+
+// FuzzParseBatchMember: a line that is accepted has one form.
+func FuzzParseBatchMember(f *testing.F) {
+	f.Add(batchMember().Line())
+	f.Fuzz(func(t *testing.T, s string) {
+		if m, err := tx.ParseBatchMember(s); err == nil && m.Line() != s {
+			t.Fatalf("%q and %q are the same proof", s, m.Line())
+		}
+	})
+}
+
 // addrs are addresses and what is wrong with them; the vectors hold the same.
 var addrs = []struct {
 	text string

@@ -24,6 +24,9 @@ const (
 	MaxAddrs = 8
 	// MaxAddr is the longest address: a host name of 100 and two peer ids.
 	MaxAddr = 256
+	// MaxMemberLine is the longest line of a proof that a device is in a batch:
+	// MaxPath hashes and the fields around them in base64, and an id.
+	MaxMemberLine = 2048
 
 	// maxBody leaves room in the envelope for MaxSigs signatures of 64 bytes (92
 	// with role, key id and heads). Longer ones stand under RotateKeys and

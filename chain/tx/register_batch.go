@@ -1,9 +1,12 @@
 package tx
 
 import (
+	"encoding/base64"
 	"fmt"
+	"strings"
 
 	"github.com/hybridos-net/hybridos/chain/batch"
+	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/key"
 )
 
@@ -70,4 +73,34 @@ func (m *BatchMember) Validate() error {
 		return malformed("no X25519 key")
 	}
 	return fullKey(m.Key, "a device")
+}
+
+// Line is the member as a vendor's tool writes it and a device's maker puts it
+// into the device: the device's id, a space, and the encoding in base64 (RFC
+// 4648 section 4, without padding).
+func (m *BatchMember) Line() string {
+	return m.Key.DeviceID().String() + " " + base64.RawStdEncoding.EncodeToString(codec.MustMarshal(m))
+}
+
+// ParseBatchMember reads a Line, without its end.
+func ParseBatchMember(line string) (*BatchMember, error) {
+	if len(line) > MaxMemberLine {
+		return nil, malformed(fmt.Sprintf("proof of %d characters, at most %d", len(line), MaxMemberLine))
+	}
+	_, text, _ := strings.Cut(line, " ")
+	raw, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, malformed("proof is no base64")
+	}
+	m := new(BatchMember)
+	if err := codec.Unmarshal(raw, m, MaxBytes); err != nil {
+		return nil, err
+	}
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	if m.Line() != line { // the library skips line ends within base64
+		return nil, malformed("the proof is of another device than its line says, or in another form")
+	}
+	return m, nil
 }
