@@ -102,6 +102,15 @@ var rows = []Row{
 	{state.AccountFrozen, 85},
 	{state.NotFrozen, 86},
 
+	{state.NoBatch, 110},
+	{state.BatchExists, 111},
+	{state.BatchIndex, 112},
+	{state.BatchPath, 113},
+	{state.NotInBatch, 114},
+	{state.BadPolicyVersion, 115},
+	{state.NoPolicy, 116},
+	{state.BadPolicy, 117},
+	{state.NoAddresses, 118},
 	{state.NotNarrower, 120},
 	{state.TooManyGrants, 121},
 }

@@ -196,9 +196,9 @@ var refused = []struct {
 }
 
 // unreachable kinds cannot come out of a transaction: text forms are not on the
-// wire, every kind has a rule (a test of chain/state), and the last three are a
-// device's own checks.
-var unreachable = []error{key.BadText, state.NotAuthorised, state.NoChange, state.Forged, state.Released}
+// wire, every kind has a rule (a test of chain/state), and the rest are what
+// devices and wallets find in records.
+var unreachable = []error{key.BadText, state.NotAuthorised, state.NoChange, state.Forged, state.Released, state.NoPolicy, state.BadPolicy, state.NoAddresses}
 
 // addPhone is the owner's key change that adds a phone whose proof is spoiled.
 func addPhone(change func(*keytest.Assertion)) func(*world, tx.ID, tx.ID) []byte {
@@ -237,6 +237,13 @@ func TestCodes_EveryRefusal(t *testing.T) {
 		covered[CodeOf(c.kind)] = true
 		t.Run(c.name, func(t *testing.T) {
 			w := newGoverned(t, c.validators...)
+			refuse(t, w, c.make(w), c.kind)
+		})
+	}
+	for _, c := range refusedLifetime {
+		covered[CodeOf(c.kind)] = true
+		t.Run(c.name, func(t *testing.T) {
+			w, _, _ := refusalWorld(t, false)
 			refuse(t, w, c.make(w), c.kind)
 		})
 	}

@@ -7,7 +7,7 @@ import (
 
 func claimSigners(v View, t *tx.Tx) ([]signer, error) {
 	p := t.Payload.(*tx.Claim)
-	dev, err := GetDevice(v, p.Device)
+	dev, err := claimed(v, p)
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +23,7 @@ func claimSigners(v View, t *tx.Tx) ([]signer, error) {
 
 func applyClaim(s Tree, _ Block, t *tx.Tx) error {
 	p := t.Payload.(*tx.Claim)
-	dev, err := GetDevice(s, p.Device)
+	dev, err := claimed(s, p)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func setOwner(s Tree, t *tx.Tx, id key.DeviceID, dev Device, owner *key.AccountI
 	if epoch != dev.Epoch+1 {
 		return staleEpoch(epoch, dev.Epoch+1)
 	}
-	dev.Epoch, dev.Owner = epoch, owner
+	dev.Epoch, dev.Owner, dev.Policy = epoch, owner, 0
 	if err := s.Set(OwnerChangeKey(id, epoch), t.Bytes()); err != nil {
 		return err
 	}

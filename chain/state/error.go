@@ -107,6 +107,24 @@ const (
 	AccountFrozen ErrorKind = "account_frozen"
 	// NotFrozen: the account is not frozen.
 	NotFrozen ErrorKind = "not_frozen"
+	// NoBatch: the vendor has registered no batch with this root.
+	NoBatch ErrorKind = "no_batch"
+	// BatchExists: the vendor has registered this root already.
+	BatchExists ErrorKind = "batch_exists"
+	// BatchIndex: the batch has not so many devices.
+	BatchIndex ErrorKind = "batch_index"
+	// BatchPath: not as many hashes as the tree has levels at this index.
+	BatchPath ErrorKind = "batch_path"
+	// NotInBatch: the path does not lead from this device to the batch's root.
+	NotInBatch ErrorKind = "not_in_batch"
+	// BadPolicyVersion: not the next version of the device's policy.
+	BadPolicyVersion ErrorKind = "bad_policy_version"
+	// NoPolicy: the device has never had a policy.
+	NoPolicy ErrorKind = "no_policy"
+	// BadPolicy: the record of a policy holds something else than it says.
+	BadPolicy ErrorKind = "bad_policy"
+	// NoAddresses: the device has never had addresses on the ledger.
+	NoAddresses ErrorKind = "no_addresses"
 	// NotNarrower: a grant that is given on allows more than the one above it.
 	NotNarrower ErrorKind = "not_narrower"
 	// TooManyGrants: MaxGiven grants were given on under the owner's one.

@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/binary"
 
+	"github.com/hybridos-net/hybridos/chain/batch"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/tx"
 )
@@ -20,6 +21,9 @@ const (
 	prefixGovernance  = 'n'
 	prefixProposal    = 'q'
 	prefixRecovery    = 'y'
+	prefixBatch       = 'b'
+	prefixPolicy      = 'l'
+	prefixAddresses   = 'z'
 )
 
 // ParamsKey is where the parameters stand.
@@ -71,3 +75,14 @@ func RecoveryKey(id key.AccountID, version uint64) []byte {
 	k := append([]byte{prefixRecovery}, id[:]...)
 	return binary.BigEndian.AppendUint64(k, version)
 }
+
+// BatchKey is where the batch of a vendor and a root stands.
+func BatchKey(vendor key.AccountID, root batch.Hash) []byte {
+	return append(append([]byte{prefixBatch}, vendor[:]...), root[:]...)
+}
+
+// PolicyKey is where the policy of a device stands.
+func PolicyKey(id key.DeviceID) []byte { return append([]byte{prefixPolicy}, id[:]...) }
+
+// AddressesKey is where the addresses of a device stand.
+func AddressesKey(id key.DeviceID) []byte { return append([]byte{prefixAddresses}, id[:]...) }

@@ -75,7 +75,7 @@ type Recovery struct {
 
 // Device is a registered device.
 //
-// Evolution: fields 1 to 7 are fixed; new ones are optional.
+// Evolution: fields 1 to 8 are fixed; new ones are optional.
 type Device struct {
 	Key     key.Public     `cbor:"1,keyasint"`
 	SealKey [32]byte       `cbor:"2,keyasint"`
@@ -84,6 +84,7 @@ type Device struct {
 	Epoch   uint64         `cbor:"5,keyasint"`           // counts claims, transfers and releases
 	Owner   *key.AccountID `cbor:"6,keyasint,omitempty"` // nil: unowned
 	Lost    bool           `cbor:"7,keyasint,omitempty"` // the owner has reported it lost
+	Policy  uint64         `cbor:"8,keyasint,omitempty"` // version of the policy of this epoch; 0: none
 }
 
 // Status is the state of a grant. Revocation is a record, not an absence, so

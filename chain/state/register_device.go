@@ -1,12 +1,9 @@
 package state
 
-import (
-	"fmt"
+import "github.com/hybridos-net/hybridos/chain/tx"
 
-	"github.com/hybridos-net/hybridos/chain/tx"
-)
-
-func registerDeviceSigners(v View, t *tx.Tx) ([]signer, error) {
+// vendorSigners is the signer list of kinds that only the acting vendor signs.
+func vendorSigners(v View, t *tx.Tx) ([]signer, error) {
 	ven, err := GetVendor(v, t.Body.Account)
 	if err != nil {
 		return nil, err
@@ -20,11 +17,8 @@ func applyRegisterDevice(s Tree, _ Block, t *tx.Tx) error {
 	if err != nil {
 		return err
 	}
-	if ven.Suspended {
-		return &Error{Kind: VendorSuspended, Detail: fmt.Sprintf("vendor %q", ven.Name)}
-	}
-	if ven.Used >= ven.Quota {
-		return &Error{Kind: QuotaExceeded, Detail: fmt.Sprintf("vendor %q has registered %d devices", ven.Name, ven.Used)}
+	if err := ven.charge(1); err != nil {
+		return err
 	}
 	id := p.Key.DeviceID()
 	if _, err := GetDevice(s, id); !isKind(err, NoDevice) {
@@ -33,7 +27,6 @@ func applyRegisterDevice(s Tree, _ Block, t *tx.Tx) error {
 		}
 		return err
 	}
-	ven.Used++
 	if err := put(s, VendorKey(t.Body.Account), ven); err != nil {
 		return err
 	}

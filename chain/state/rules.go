@@ -28,7 +28,7 @@ type rule struct {
 
 // rules is the authorisation table: a kind without a row is refused.
 var rules = []rule{
-	{tx.KindRegisterDevice, actorVendor, []tx.Role{tx.RoleVendor}, registerDeviceSigners, applyRegisterDevice},
+	{tx.KindRegisterDevice, actorVendor, []tx.Role{tx.RoleVendor}, vendorSigners, applyRegisterDevice},
 	{tx.KindClaim, actorMaybeNew, []tx.Role{tx.RoleAccount, tx.RoleDevice}, claimSigners, applyClaim},
 	{tx.KindTransfer, actorAccount, []tx.Role{tx.RoleAccount, tx.RoleNewOwner}, transferSigners, applyTransfer},
 	{tx.KindRotateKeys, actorAccount, []tx.Role{tx.RoleAccount, tx.RoleNewKey}, rotateKeysSigners, applyRotateKeys},
@@ -45,6 +45,9 @@ var rules = []rule{
 	{tx.KindFinishRecovery, actorAccount, []tx.Role{tx.RoleParty}, finishRecoverySigners, applyFinishRecovery},
 	{tx.KindFreeze, actorAccount, []tx.Role{tx.RoleParty}, freezeSigners, applyFreeze},
 	{tx.KindUnfreeze, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applyUnfreeze},
+	{tx.KindRegisterBatch, actorVendor, []tx.Role{tx.RoleVendor}, vendorSigners, applyRegisterBatch},
+	{tx.KindSetPolicy, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applySetPolicy},
+	{tx.KindSetAddresses, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applySetAddresses},
 	{tx.KindDelegateGrant, actorGrantee, []tx.Role{tx.RoleGrantee}, delegateGrantSigners, applyDelegateGrant},
 }
 

@@ -88,6 +88,9 @@ var builders = map[tx.Kind]builder{
 		frozen(tb, w)
 		return w.UnfreezeTx(tb, owner)
 	},
+	tx.KindRegisterBatch: func(tb testing.TB, w *statetest.World) *tx.Tx { return w.BatchTx(tb, batched...) },
+	tx.KindSetPolicy:     func(tb testing.TB, w *statetest.World) *tx.Tx { return w.PolicyTx(tb, owner, dev, openBy(2)) },
+	tx.KindSetAddresses:  func(tb testing.TB, w *statetest.World) *tx.Tx { return w.AddressesTx(tb, owner, dev, home) },
 	tx.KindDelegateGrant: giveOn(guest, asIs),
 }
 

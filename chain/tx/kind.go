@@ -25,6 +25,9 @@ const (
 	KindFinishRecovery Kind = 15
 	KindFreeze         Kind = 16
 	KindUnfreeze       Kind = 17
+	KindRegisterBatch  Kind = 18
+	KindSetPolicy      Kind = 19
+	KindSetAddresses   Kind = 20
 	KindDelegateGrant  Kind = 21
 )
 
@@ -51,6 +54,9 @@ var kinds = []struct {
 	{KindFinishRecovery, "finish-recovery", func() Payload { return new(FinishRecovery) }},
 	{KindFreeze, "freeze", func() Payload { return new(Freeze) }},
 	{KindUnfreeze, "unfreeze", func() Payload { return new(Unfreeze) }},
+	{KindRegisterBatch, "register-batch", func() Payload { return new(RegisterBatch) }},
+	{KindSetPolicy, "set-policy", func() Payload { return new(SetPolicy) }},
+	{KindSetAddresses, "set-addresses", func() Payload { return new(SetAddresses) }},
 	{KindDelegateGrant, "delegate-grant", func() Payload { return new(DelegateGrant) }},
 }
 

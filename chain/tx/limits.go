@@ -34,6 +34,15 @@ const (
 	MaxDelay = 90 * 24 * 60 * 60
 	// MaxName is the longest endpoint, method or model name.
 	MaxName = 64
+	// MaxRules is how many methods a policy may name: more than any device has.
+	MaxRules = 64
+	// MaxAddrs is how many addresses a device may have, as in a pairing code.
+	MaxAddrs = 8
+	// MaxAddr is the longest address: a host name of 100 and two peer ids.
+	MaxAddr = 256
+	// MaxMemberLine is the longest line of a proof that a device is in a batch:
+	// MaxPath hashes and the fields around them in base64, and an id.
+	MaxMemberLine = 2048
 
 	minutesOfDay = 24 * 60
 

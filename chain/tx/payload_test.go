@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hybridos-net/hybridos/chain/batch"
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/key/keytest"
@@ -53,6 +54,14 @@ var negatives = map[tx.Kind][]negative{
 		spoil("root of unknown algorithm", key.UnknownAlg, func(p *tx.Claim) { p.Root = &badAlg }),
 		spoil("root is a browser's key", tx.InvokeOnly, func(p *tx.Claim) { p.Root = &browser }),
 		spoil("root is a passkey", tx.InvokeOnly, func(p *tx.Claim) { p.Root = &passkey }),
+		spoil("batch of nobody", tx.Malformed, member(func(m *tx.BatchMember) { m.Vendor = key.AccountID{} })),
+		spoil("batch without a root", tx.Malformed, member(func(m *tx.BatchMember) { m.Root = batch.Hash{} })),
+		spoil("index outside of all batches", tx.Malformed, member(func(m *tx.BatchMember) { m.Index = batch.Max })),
+		spoil("path too long", tx.Malformed, member(func(m *tx.BatchMember) { m.Path = make([]batch.Hash, batch.MaxPath+1) })),
+		spoil("leaf without a seal key", tx.Malformed, member(func(m *tx.BatchMember) { m.SealKey = [32]byte{} })),
+		spoil("leaf of another device", tx.Malformed, member(func(m *tx.BatchMember) { m.Key = guest.Public() })),
+		spoil("leaf's key not a point", key.BadKey, member(func(m *tx.BatchMember) { m.Key = badPoint })),
+		spoil("leaf of a passkey", tx.InvokeOnly, member(func(m *tx.BatchMember) { m.Key = passkey })),
 	},
 	tx.KindTransfer: {
 		spoil("no device", tx.Malformed, func(p *tx.Transfer) { p.Device = key.DeviceID{} }),
@@ -129,6 +138,9 @@ var negatives = map[tx.Kind][]negative{
 	tx.KindFinishRecovery: {spoil("no version", tx.Malformed, func(p *tx.FinishRecovery) { p.Version = 0 })},
 	tx.KindFreeze:         {}, // TestFreeze_Empty
 	tx.KindUnfreeze:       {},
+	tx.KindRegisterBatch:  batchNegatives(),
+	tx.KindSetPolicy:      policyNegatives(),
+	tx.KindSetAddresses:   addressNegatives(),
 	tx.KindDelegateGrant:  delegateNegatives(),
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hybridos-net/hybridos/chain/batch"
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/state/statetest"
@@ -66,6 +67,11 @@ var builders = map[tx.Kind]func() tx.Payload{
 	tx.KindFinishRecovery: func() tx.Payload { return &tx.FinishRecovery{Version: 1} },
 	tx.KindFreeze:         func() tx.Payload { return new(tx.Freeze) },
 	tx.KindUnfreeze:       func() tx.Payload { return new(tx.Unfreeze) },
+	tx.KindRegisterBatch:  func() tx.Payload { return &tx.RegisterBatch{Root: batch.Hash{7}, Size: 3, Model: "Lock 1"} },
+	tx.KindSetPolicy:      func() tx.Payload { return policy() },
+	tx.KindSetAddresses: func() tx.Payload {
+		return &tx.SetAddresses{Device: dev.Public().DeviceID(), Epoch: 1, Addrs: []string{"/ip4/192.0.2.7/tcp/27800/p2p/" + peerID}}
+	},
 	tx.KindDelegateGrant:  func() tx.Payload { return &tx.DelegateGrant{Parent: tx.ID{3}, Grant: narrowed()} },
 }
 

@@ -217,6 +217,7 @@ func txFile(t *testing.T) vectors.File {
 	f.Cases = append(f.Cases, governanceTxCases(t)...)
 	f.Cases = append(f.Cases, lifecycleTxCases(t)...)
 	f.Cases = append(f.Cases, recoveryTxCases(t)...)
+	f.Cases = append(f.Cases, lifetimeTxCases(t)...)
 	f.Cases = append(f.Cases, grantTxCases(t)...)
 	return f
 }
@@ -408,6 +409,7 @@ func stateFile(t *testing.T) vectors.File {
 	f.Cases = append(f.Cases, governanceHistory(t, w)...)
 	f.Cases = append(f.Cases, lifecycleHistory(t, w)...)
 	f.Cases = append(f.Cases, recoveryHistory(t, w)...)
+	f.Cases = append(f.Cases, lifetimeHistory(t, w)...)
 	f.Cases = append(f.Cases, grantHistory(t, w)...)
 	return f
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/store/durable"
+	"github.com/hybridos-net/hybridos/chain/tx"
 	"github.com/hybridos-net/hybridos/deviceos/vault"
 )
 
@@ -25,6 +26,7 @@ const (
 	busKeyFile  = "bus.pub" // for hbusd --agent-key
 	runFile     = "run.json"
 	storeDir    = "store"
+	batchFile   = "batch.proof" // of a device that was registered with a batch
 )
 
 var (
@@ -83,9 +85,10 @@ type Home struct {
 	Dir     string
 	ID      *vault.Identity
 	Genesis *genesis.Doc
+	Batch   *tx.BatchMember // nil: the device was registered by itself
 }
 
-// OpenHome reads keys and genesis document.
+// OpenHome reads keys, genesis document and the proof of a batch, if there is one.
 func OpenHome(dir string) (*Home, error) {
 	if _, err := os.Stat(filepath.Join(dir, configFile)); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w", dir, ErrNoHome)
@@ -98,7 +101,9 @@ func OpenHome(dir string) (*Home, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Home{Dir: dir, ID: id, Genesis: doc}, nil
+	h := &Home{Dir: dir, ID: id, Genesis: doc}
+	h.Batch, err = h.readBatch()
+	return h, err
 }
 
 // ReadGenesis reads a genesis document from a file.

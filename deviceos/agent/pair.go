@@ -110,7 +110,7 @@ func (p *pairer) serve(ctx context.Context, s network.Stream) {
 func (p *pairer) claimed(ctx context.Context, place *place) pairing.Claimed {
 	return pairing.Claimed{
 		Chain: p.chain, Key: p.home.ID.Device, SealKey: [32]byte(p.home.ID.Seal.PublicKey().Bytes()),
-		Model: p.model, Secret: [pairing.SecretSize]byte(p.home.ID.Secret),
+		Model: p.model, Secret: [pairing.SecretSize]byte(p.home.ID.Secret), Batch: p.home.Batch,
 		Owned: func() bool { _, owned := p.gate.Owner(); return owned },
 		Keep: func(owner key.AccountID, envelope []byte) error {
 			place.prove() // asked only of who knows the secret

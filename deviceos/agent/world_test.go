@@ -266,6 +266,14 @@ func runAgent(t *testing.T, args ...string) ([]byte, string, error) {
 // newDevice makes a device that its vendor has registered; agent and bus run.
 func newDevice(t *testing.T) *device {
 	t.Helper()
+	return newDeviceBy(t, func(d *device) tx.Payload {
+		return &tx.RegisterDevice{Key: d.info.Key, SealKey: [32]byte{1}, Model: d.info.Model}
+	})
+}
+
+// newDeviceBy is newDevice with another way of registering.
+func newDeviceBy(t *testing.T, how func(*device) tx.Payload) *device {
+	t.Helper()
 	d := &device{t: t, vendor: newKey(t), owner: newKey(t), guest: newKey(t), epoch: 1}
 	d.node = startNode(t, d.vendor)
 	dir, err := os.MkdirTemp("", "hosdev")
@@ -285,8 +293,7 @@ func newDevice(t *testing.T) *device {
 	if err != nil || json.Unmarshal(out, &d.info) != nil {
 		t.Fatalf("init: %v\n%s%s", err, out, stderr)
 	}
-	register, err := tx.New(d.vendor.Public().AccountID(), 0, uint64(d.node.Now().Unix())+600,
-		&tx.RegisterDevice{Key: d.info.Key, SealKey: [32]byte{1}, Model: d.info.Model})
+	register, err := tx.New(d.vendor.Public().AccountID(), 0, uint64(d.node.Now().Unix())+600, how(d))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,7 +358,7 @@ func (d *device) pair() {
 	_, armed, err := pairing.Wallet(s, code, pairing.Owner{
 		Chain: chain, Account: root.AccountID(),
 		Claim: func(p pairing.Peer) (*tx.Tx, error) {
-			c, err := tx.New(root.AccountID(), 0, uint64(d.node.Now().Unix())+600, &tx.Claim{Device: p.Device.DeviceID(), Epoch: 1, Root: &root})
+			c, err := tx.New(root.AccountID(), 0, uint64(d.node.Now().Unix())+600, &tx.Claim{Device: p.Device.DeviceID(), Epoch: 1, Root: &root, Batch: p.Batch})
 			if err == nil {
 				c.Sign(chain, tx.RoleAccount, d.owner)
 			}

@@ -2,6 +2,7 @@ package pairing
 
 import (
 	"io"
+	"reflect"
 
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/key"
@@ -15,6 +16,7 @@ type Claimed struct {
 	SealKey [32]byte // public half
 	Model   string
 	Secret  [SecretSize]byte
+	Batch   *tx.BatchMember // nil: the device was registered by itself
 	// Owned reports whether the device already has an owner; it then refuses to
 	// sign anything.
 	Owned func() bool
@@ -82,7 +84,7 @@ func (c *conversation) offer(d Claimed) (key.AccountID, error) {
 		return h.Account, refuse(AlreadyOwned, "the device has an owner, who must release it first")
 	}
 	c.note(h)
-	f := offer{Device: d.Key.Public(), SealKey: d.SealKey, Model: d.Model, Nonce: nonce()}
+	f := offer{Device: d.Key.Public(), SealKey: d.SealKey, Model: d.Model, Nonce: nonce(), Batch: d.Batch}
 	c.note(f)
 	f.Sig, f.Proof = d.Key.Sign([32]byte(c.transcript)), c.proof(proofDevice)
 	return h.Account, c.send(message{Offer: &f})
@@ -109,6 +111,10 @@ func (c *conversation) sign(d Claimed, account key.AccountID) (*tx.Tx, error) {
 	p, ok := t.Payload.(*tx.Claim)
 	if !ok || p.Device != d.Key.Public().DeviceID() || t.Body.Account != account {
 		return nil, refuse(BadClaim, "not a claim of this device by the account that said hello")
+	}
+	// Another batch would name another maker.
+	if p.Batch != nil && (d.Batch == nil || !reflect.DeepEqual(p.Batch, d.Batch)) {
+		return nil, refuse(BadClaim, "a claim from another batch than this device's")
 	}
 	t.Sign(d.Chain, tx.RoleDevice, d.Key)
 	id := d.Key.Public().ID()

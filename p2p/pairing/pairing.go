@@ -59,6 +59,8 @@ type offer struct {
 	Nonce   [32]byte      `cbor:"4,keyasint"`
 	Sig     key.Signature `cbor:"5,keyasint"` // by the device key over the transcript so far
 	Proof   [32]byte      `cbor:"6,keyasint"` // HMAC of the transcript so far under the secret
+
+	Batch *tx.BatchMember `cbor:"7,keyasint,omitempty"` // of a device that was registered with a batch
 }
 
 // claim carries the owner's signed claim and proves the wallet's secret.
@@ -96,6 +98,7 @@ type Peer struct {
 	Device  key.Public
 	SealKey [32]byte
 	Model   string
+	Batch   *tx.BatchMember // nil: the device has none; the ledger judges it
 }
 
 // Roles in the proofs of the secret, so that neither side's proof can be sent

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hybridos-net/hybridos/chain/batch"
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/tx"
@@ -93,6 +94,44 @@ func TestPairing_Succeeds(t *testing.T) {
 	}
 }
 
+// member is a batch's word about a device.
+func (f *fixture) member(dev *key.Private) *tx.BatchMember {
+	return &tx.BatchMember{Vendor: key.AccountID{1}, Root: batch.Hash{1}, Index: 2, Key: dev.Public(), SealKey: f.device.SealKey, Path: []batch.Hash{{2}, {3}}}
+}
+
+// fromBatch makes the wallet claim with a proof.
+func (f *fixture) fromBatch(of func(Peer) *tx.BatchMember) func(Peer) (*tx.Tx, error) {
+	return func(p Peer) (*tx.Tx, error) {
+		root := f.owner.Public()
+		c, err := tx.New(root.AccountID(), 0, 100, &tx.Claim{Device: p.Device.DeviceID(), Epoch: 1, Root: &root, Batch: of(p)})
+		if err == nil {
+			c.Sign(chain, tx.RoleAccount, f.owner)
+		}
+		return c, err
+	}
+}
+
+// TestPairing_Batch: the device's proof reaches the claim that both sign, and a
+// device with a record is claimed without it.
+func TestPairing_Batch(t *testing.T) {
+	for _, with := range []bool{true, false} {
+		f := newFixture(t)
+		f.device.Batch = f.member(f.device.Key)
+		if with {
+			f.wallet.Claim = f.fromBatch(func(p Peer) *tx.BatchMember { return p.Batch })
+		}
+		var committed *tx.Tx
+		f.wallet.Commit = func(c *tx.Tx) (uint64, error) { committed = c; return 42, nil }
+		if _, werr, derr := f.run(t); werr != nil || derr != nil {
+			t.Fatalf("wallet: %v, device: %v", werr, derr)
+		}
+		got := committed.Payload.(*tx.Claim).Batch
+		if with && (got == nil || got.Line() != f.device.Batch.Line()) || !with && got != nil {
+			t.Fatalf("claimed with %+v", got)
+		}
+	}
+}
+
 func TestPairing_Refusals(t *testing.T) {
 	cases := []struct {
 		name  string
@@ -104,6 +143,23 @@ func TestPairing_Refusals(t *testing.T) {
 		{"code of another ledger", func(_ *testing.T, f *fixture) { f.code.Chain[0] ^= 1 }, WrongChain},
 		{"device of another ledger", func(_ *testing.T, f *fixture) { f.device.Chain[0] ^= 1 }, WrongChain},
 		{"device with an owner", func(_ *testing.T, f *fixture) { f.device.Owned = func() bool { return true } }, AlreadyOwned},
+		{"batch that is another's", func(t *testing.T, f *fixture) { f.device.Batch = f.member(newKey(t)) }, BadMessage},
+		{"batch with another seal key", func(_ *testing.T, f *fixture) {
+			f.device.Batch = f.member(f.device.Key)
+			f.device.Batch.SealKey[0]++
+		}, BadMessage},
+		{"claim from a batch that the device does not know", func(_ *testing.T, f *fixture) {
+			m := f.member(f.device.Key)
+			f.wallet.Claim = f.fromBatch(func(Peer) *tx.BatchMember { return m })
+		}, BadClaim},
+		{"claim from another batch", func(_ *testing.T, f *fixture) {
+			f.device.Batch = f.member(f.device.Key)
+			f.wallet.Claim = f.fromBatch(func(p Peer) *tx.BatchMember {
+				m := *p.Batch
+				m.Vendor[0] ^= 2
+				return &m
+			})
+		}, BadClaim},
 		{"owner says no", func(_ *testing.T, f *fixture) {
 			f.wallet.Claim = func(Peer) (*tx.Tx, error) { return nil, errors.New("no") }
 		}, Cancelled},

@@ -80,7 +80,10 @@ func (c *conversation) meet(code Code, o Owner) (Peer, error) {
 	if err := c.proved(proofDevice, f.Proof); err != nil {
 		return Peer{}, err
 	}
-	return Peer{Device: f.Device, SealKey: f.SealKey, Model: f.Model}, nil
+	if f.Batch != nil && (f.Batch.Validate() != nil || !f.Batch.Key.Equal(f.Device) || f.Batch.SealKey != f.SealKey) {
+		return Peer{}, refuse(BadMessage, "the device's proof of its batch is not its own")
+	}
+	return Peer{Device: f.Device, SealKey: f.SealKey, Model: f.Model, Batch: f.Batch}, nil
 }
 
 // unproved is the part of an offer that signature and proof cover.

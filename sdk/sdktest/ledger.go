@@ -120,7 +120,7 @@ func (l *Ledger) Do(actor key.AccountID, p tx.Payload, by ...As) tx.ID {
 }
 
 func (l *Ledger) sequence(actor key.AccountID, p tx.Payload) uint64 {
-	if p.Kind() == tx.KindRegisterDevice {
+	if k := p.Kind(); k == tx.KindRegisterDevice || k == tx.KindRegisterBatch {
 		v, err := state.GetVendor(l.Chain, actor)
 		if err != nil {
 			l.t.Fatal(err)

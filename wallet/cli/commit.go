@@ -109,7 +109,7 @@ func (s *session) submit(ctx context.Context, what string, t *tx.Tx) (committed,
 func tookEffect(v state.View, t *tx.Tx) error {
 	next := uint64(0)
 	switch t.Body.Kind {
-	case tx.KindRegisterDevice:
+	case tx.KindRegisterDevice, tx.KindRegisterBatch:
 		r, err := state.GetVendor(v, t.Body.Account)
 		if err != nil {
 			return err

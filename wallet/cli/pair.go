@@ -164,6 +164,9 @@ func (c *claimer) draft(ctx context.Context, peer pairing.Peer) (*tx.Tx, error) 
 	if err != nil {
 		return nil, err
 	}
+	if peer.Batch != nil {
+		return l.ClaimMember(p, peer.Batch)
+	}
 	return l.Claim(p, peer.Device.DeviceID())
 }
 

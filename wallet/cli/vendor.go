@@ -13,7 +13,7 @@ import (
 )
 
 func (a *App) vendorCommand() *cobra.Command {
-	return group("vendor", "For makers of devices", a.vendorRegister())
+	return group("vendor", "For makers of devices", a.vendorRegister(), a.vendorBatch())
 }
 
 func (a *App) vendorRegister() *cobra.Command {
@@ -48,22 +48,28 @@ func (a *App) vendorRegister() *cobra.Command {
 }
 
 func (s *session) register(ctx context.Context, keyFile string, build func(draft.Ledger, draft.Party) (*tx.Tx, error), sentence string) error {
-	keys := s.keys
-	if keyFile != "" {
-		var err error
-		if keys, err = keystore.New(keystore.Config{Path: keyFile, Random: s.app.cfg.Random}); err != nil {
-			return err
-		}
-	}
-	r, _, err := s.unlockWith(ctx, keys)
-	if err != nil {
-		return err
-	}
-	defer r.Zero()
-	p := draft.Party{Account: r.Account(), Key: r.Active()}
-	c, err := s.commit(ctx, "register the device", func(l draft.Ledger) (*tx.Tx, error) { return build(l, p) })
+	c, err := s.commitAs(ctx, keyFile, "register the device", build)
 	if err != nil {
 		return err
 	}
 	return s.printTx(c, sentence)
+}
+
+// commitAs commits a transaction by the key of a file that is not the wallet's,
+// or by the wallet's.
+func (s *session) commitAs(ctx context.Context, keyFile, what string, build func(draft.Ledger, draft.Party) (*tx.Tx, error)) (committed, error) {
+	keys := s.keys
+	if keyFile != "" {
+		var err error
+		if keys, err = keystore.New(keystore.Config{Path: keyFile, Random: s.app.cfg.Random}); err != nil {
+			return committed{}, err
+		}
+	}
+	r, _, err := s.unlockWith(ctx, keys)
+	if err != nil {
+		return committed{}, err
+	}
+	defer r.Zero()
+	p := draft.Party{Account: r.Account(), Key: r.Active()}
+	return s.commit(ctx, what, func(l draft.Ledger) (*tx.Tx, error) { return build(l, p) })
 }

@@ -45,6 +45,8 @@ type world struct {
 type worldDevice struct {
 	key     *key.Private
 	secret  [pairing.SecretSize]byte
+	batch   *tx.BatchMember // nil: registered by itself
+	seal    [32]byte        // zero: 1
 	opened  int
 	counter uint64
 	done    map[command.ID]*command.Receipt
@@ -174,11 +176,15 @@ func (w *world) Pair(_ context.Context, code pairing.Code, o pairing.Owner) (pai
 	if !ok {
 		return pairing.Peer{}, pairing.Armed{}, &sdk.Error{Kind: sdk.Unreachable, Detail: "device of the pairing code"}
 	}
+	seal := d.seal
+	if seal == [32]byte{} {
+		seal[0] = 1
+	}
 	a, b := net.Pipe()
 	defer a.Close()
 	go func() {
 		defer b.Close()
-		_ = pairing.Device(b, pairing.Claimed{Chain: w.doc.Chain(), Key: d.key, SealKey: [32]byte{1}, Model: "Front Door", Secret: d.secret,
+		_ = pairing.Device(b, pairing.Claimed{Chain: w.doc.Chain(), Key: d.key, SealKey: seal, Model: "Front Door", Secret: d.secret, Batch: d.batch,
 			Owned: func() bool { return false },
 			Keep:  func(key.AccountID, []byte) error { return nil },
 			Arm: func(_ key.AccountID, _ []byte, height uint64) (pairing.Armed, error) {

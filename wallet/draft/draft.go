@@ -119,6 +119,20 @@ func (l Ledger) Claim(p Party, device key.DeviceID) (*tx.Tx, error) {
 	return l.build(p, sequence, Life, tx.RoleAccount, &tx.Claim{Device: device, Epoch: d.Epoch + 1, Root: root})
 }
 
+// ClaimMember is Claim for a device that a batch has registered: one without a
+// record is claimed with its proof of membership, one with a record as ever.
+func (l Ledger) ClaimMember(p Party, m *tx.BatchMember) (*tx.Tx, error) {
+	device := m.Key.DeviceID()
+	if _, err := state.GetDevice(l.View, device); !errors.Is(err, state.NoDevice) {
+		return l.Claim(p, device)
+	}
+	root, sequence, err := l.root(p)
+	if err != nil {
+		return nil, err
+	}
+	return l.build(p, sequence, Life, tx.RoleAccount, &tx.Claim{Device: device, Epoch: 1, Root: root, Batch: m})
+}
+
 // root gives what a transaction needs that may create the account: the first
 // key if it does, and the sequence number.
 func (l Ledger) root(p Party) (*key.Public, uint64, error) {

@@ -99,6 +99,12 @@ func payload(b tx.Body, before []tx.AccountKey, names Names) (Summary, error) {
 		return words(b, func(*tx.Freeze) Summary { return freeze() })
 	case tx.KindUnfreeze:
 		return words(b, func(*tx.Unfreeze) Summary { return unfreeze() })
+	case tx.KindRegisterBatch:
+		return words(b, func(p *tx.RegisterBatch) Summary { return registerBatch(p) })
+	case tx.KindSetPolicy:
+		return words(b, func(p *tx.SetPolicy) Summary { return setPolicy(p, names) })
+	case tx.KindSetAddresses:
+		return words(b, func(p *tx.SetAddresses) Summary { return setAddresses(p, names) })
 	default:
 		return Summary{}, fmt.Errorf("%w: %s", ErrUnknown, b.Kind)
 	}
@@ -127,6 +133,9 @@ func claim(p *tx.Claim, names Names) Summary {
 		{"device", named(p.Device, names)},
 		{"epoch", fmt.Sprintf("%d", p.Epoch)},
 	}}
+	if p.Batch != nil {
+		s.Lines = append(s.Lines, Line{"from the batch", fmt.Sprintf("%s of vendor %s, device %d", p.Batch.Root, p.Batch.Vendor, p.Batch.Index)})
+	}
 	if p.Root != nil {
 		s.Lines = append(s.Lines, Line{"new account", "made by this, with the key " + p.Root.String()})
 	}

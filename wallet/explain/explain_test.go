@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hybridos-net/hybridos/chain/batch"
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/state/statetest"
@@ -50,6 +51,15 @@ var samples = []struct {
 	{&tx.FinishRecovery{Version: 6}, true, []string{"6", "lose every right"}},
 	{&tx.Freeze{}, false, []string{"no grant", "recover"}},
 	{&tx.Unfreeze{}, true, []string{"grants", "again"}},
+	{&tx.RegisterBatch{Root: batch.Hash{0xab}, Size: 1000, Model: "Lock\" 2"}, false, []string{"ab0000", "1000", `"Lock\" 2"`}},
+	{&tx.Claim{Device: guest.DeviceID(), Epoch: 1, Batch: &tx.BatchMember{Vendor: owner.AccountID(), Root: batch.Hash{0xab}, Index: 7, Key: guest, SealKey: [32]byte{9}}}, false,
+		[]string{guest.DeviceID().String(), "ab0000", owner.AccountID().String(), "device 7"}},
+	{&tx.SetPolicy{Device: device, Epoch: 8, Version: 3, Rules: []tx.MethodPolicy{
+		{Endpoint: "lock", Method: "lock", Class: tx.FreshRead, Signers: 1}, {Endpoint: "lock", Method: "open", Class: tx.FreshComfort, Signers: 2},
+		{Endpoint: "lock", Method: "state", Class: tx.FreshAccess, Signers: 1}, {Endpoint: "lock", Method: "unlock", Class: tx.FreshSealed, Signers: 1}}}, true,
+		[]string{"front-door", "epoch 8", "version 3", "lock.open R1", "hour", "2 key(s)", "24 hours", "60 seconds", "sealed"}},
+	{&tx.SetAddresses{Device: device, Epoch: 8, Addrs: []string{"/ip4/192.0.2.7/tcp/1/p2p/" + statetest.PeerID}}, false, []string{"front-door", "epoch 8", "192.0.2.7"}},
+	{&tx.SetAddresses{Device: device, Epoch: 8}, false, []string{"nowhere"}},
 }
 
 func proposal(c tx.Change) *tx.Propose { return &tx.Propose{Until: 1_800_003_600, Change: c} }

@@ -141,7 +141,7 @@ func (w *World) Build(tb testing.TB, actor key.AccountID, p tx.Payload, by ...As
 
 func (w *World) sequence(actor key.AccountID, p tx.Payload) uint64 {
 	switch p.Kind() {
-	case tx.KindRegisterDevice:
+	case tx.KindRegisterDevice, tx.KindRegisterBatch:
 		v, err := state.GetVendor(w.Tree, actor)
 		if err != nil {
 			return 0
@@ -285,6 +285,14 @@ func (w *World) epoch(dev *key.Private) uint64 {
 		return 0
 	}
 	return d.Epoch
+}
+
+func (w *World) policy(dev *key.Private) uint64 {
+	d, err := state.GetDevice(w.Tree, dev.Public().DeviceID())
+	if err != nil {
+		return 0
+	}
+	return d.Policy
 }
 
 func (w *World) rootIfNew(root *key.Private) *key.Public {

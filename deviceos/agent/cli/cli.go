@@ -1,4 +1,4 @@
-// Package cli is the command line of hos-agent: init, run, code, status.
+// Package cli is the command line of hos-agent: init, batch, run, code, status.
 //
 // It holds flags and texts only; deviceos/agent does the work. Callers use
 // Command, and Hint for an error of it.
@@ -41,7 +41,7 @@ func Command() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&a.home, "home", os.Getenv("HOS_AGENT_HOME"), "directory of the device (HOS_AGENT_HOME)")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "results and logs in JSON")
-	root.AddCommand(a.initCommand(), a.runCommand(), a.codeCommand(), a.statusCommand())
+	root.AddCommand(a.initCommand(), a.runCommand(), a.codeCommand(), a.statusCommand(), a.batchCommand())
 	return root
 }
 
@@ -225,6 +225,8 @@ func Hint(err error) string {
 		return "give a new directory with --home; keys are never overwritten"
 	case errors.Is(err, agent.ErrNoHome):
 		return "hos-agent init --home DIR --genesis FILE"
+	case errors.Is(err, agent.ErrNotInFile):
+		return "give the file that hos vendor batch wrote for the run in which this device is"
 	case errors.Is(err, agent.ErrNotRunning):
 		return "start it with: hos-agent run --home DIR"
 	case errors.As(err, &store) && store.Hint() != "":

@@ -1,9 +1,9 @@
 /** Ledger transactions, to read them: docs/spec/tx.md. */
 import { compare, digest, equal, LABELS } from './codec.js'
 import { HosError } from './error.js'
-import { accountId, keyId } from './id.js'
+import { accountId, deviceId, keyId } from './id.js'
 import { invokeOnly, MAX_SIGNATURE, publicKey, validate } from './key.js'
-import { validMethods, validModel, validName } from './name.js'
+import { validAddr, validMethods, validModel, validName } from './name.js'
 import { bytes, fromMap, item, list, pack, record, text, uint, unpack } from './record.js'
 
 /** @typedef {import('./key.js').PublicKey} PublicKey */
@@ -18,6 +18,7 @@ export const TX_KINDS = Object.freeze({
   'register-device': 1, claim: 2, transfer: 3, 'rotate-keys': 4, 'create-grant': 5, 'revoke-grant': 6, propose: 7, approve: 8,
   release: 9, 'report-lost': 10, 'report-found': 11,
   'set-guardians': 12, 'start-recovery': 13, 'cancel-recovery': 14, 'finish-recovery': 15, freeze: 16, unfreeze: 17,
+  'register-batch': 18, 'set-policy': 19, 'set-addresses': 20,
   'delegate-grant': 21,
 })
 /** In which capacity a key signs. Numbers are append-only. */
@@ -38,6 +39,10 @@ const MAX_PERIOD = 2678400
 const MAX_DEPTH = 4
 const MINUTES_OF_DAY = 1440
 const MAX_DELAY = 7776000
+const MAX_BATCH = 1 << 24
+const MAX_PATH = 24
+const MAX_RULES = 64
+const MAX_ADDRS = 8
 
 /** @type {import('./record.js').Table} */
 const accountKeyTable = { key: [1, publicKey], rights: [2, uint(255)] }
@@ -48,6 +53,13 @@ export const guardians = record({ keys: [1, list(publicKey)], threshold: [2, uin
 
 /** @type {import('./record.js').Table} */
 const targetTable = { device: [1, bytes(20)], epoch: [2, uint()], endpoint: [3, text], methods: [4, list(text)] }
+
+/** That a device is one of a vendor's batch. @type {import('./record.js').Table} */
+const memberTable = {
+  vendor: [1, bytes(20)], root: [2, bytes(32)], index: [3, uint()], key: [4, publicKey], sealKey: [5, bytes(32)], path: [6, list(bytes(32))],
+}
+/** @type {import('./record.js').Table} */
+const ruleTable = { endpoint: [1, text], method: [2, text], class: [3, uint(255)], signers: [4, uint(255)] }
 
 /** @type {import('./record.js').Table} */
 const grantTable = {
@@ -152,9 +164,10 @@ const payloads = {
     },
   },
   [TX_KINDS.claim]: {
-    table: { device: [1, bytes(20)], epoch: [2, uint()], root: [3, publicKey, 'optional'] },
+    table: { device: [1, bytes(20)], epoch: [2, uint()], root: [3, publicKey, 'optional'], batch: [4, record(memberTable), 'optional'] },
     check(p) {
       if (isZero(p.device) || p.epoch === 0) throw malformed('no device or epoch')
+      if (p.batch) checkMember(p.batch, p.device)
       if (p.root) fullKey(p.root, 'the root of an account')
     },
   },
@@ -227,6 +240,33 @@ const payloads = {
   [TX_KINDS['finish-recovery']]: keyVersion,
   [TX_KINDS.freeze]: empty,
   [TX_KINDS.unfreeze]: empty,
+  [TX_KINDS['register-batch']]: {
+    table: { root: [1, bytes(32)], size: [2, uint()], model: [3, text] },
+    check(p) {
+      if (isZero(p.root)) throw malformed('no root')
+      if (p.size === 0 || p.size > MAX_BATCH) throw malformed(`${p.size} devices, want 1 to ${MAX_BATCH}`)
+      if (!validModel(p.model)) throw malformed('model must be 1 to 64 printable ASCII characters')
+    },
+  },
+  [TX_KINDS['set-policy']]: {
+    table: { device: [1, bytes(20)], epoch: [2, uint()], version: [3, uint()], rules: [4, list(record(ruleTable))] },
+    check(p) {
+      deviceEpoch.check(p)
+      if (p.version === 0) throw malformed('no policy version')
+      if (p.rules.length > MAX_RULES) throw malformed(`${p.rules.length} rules, at most ${MAX_RULES}`)
+      p.rules.forEach(checkRule)
+    },
+  },
+  [TX_KINDS['set-addresses']]: {
+    table: { device: [1, bytes(20)], epoch: [2, uint()], addrs: [3, list(text)] },
+    check(p) {
+      deviceEpoch.check(p)
+      if (p.addrs.length > MAX_ADDRS) throw malformed(`${p.addrs.length} addresses, at most ${MAX_ADDRS}`)
+      p.addrs.forEach((/** @type {string} */ a, /** @type {number} */ i) => {
+        if (!validAddr(a) || p.addrs.indexOf(a) !== i) throw malformed(`address ${a}`)
+      })
+    },
+  },
 }
 
 /**
@@ -407,6 +447,23 @@ function checkValidator(key) {
 /** @param {Uint8Array} vendor */
 function checkVendor(vendor) {
   if (isZero(vendor)) throw malformed('no vendor')
+}
+
+/** @param {any} m @param {Uint8Array} device */
+function checkMember(m, device) {
+  if (isZero(m.vendor) || isZero(m.root)) throw malformed('no batch')
+  if (m.index >= MAX_BATCH || m.path.length > MAX_PATH) throw malformed(`index ${m.index} with a path of ${m.path.length}`)
+  if (isZero(m.sealKey)) throw malformed('no X25519 key')
+  fullKey(m.key, 'a device')
+  if (!equal(deviceId(m.key), device)) throw malformed("the batch's leaf is of another device")
+}
+
+/** @param {any} r @param {number} i @param {any[]} all */
+function checkRule(r, i, all) {
+  if (!validName(r.endpoint) || !validName(r.method)) throw malformed(`endpoint ${r.endpoint}, method ${r.method}`)
+  if (r.class > 3 || r.signers === 0 || r.signers > MAX_KEYS) throw malformed(`class ${r.class} with ${r.signers} signers`)
+  const had = all[i - 1]
+  if (had && !(had.endpoint < r.endpoint || (had.endpoint === r.endpoint && had.method < r.method))) throw malformed('rules repeated or out of order')
 }
 
 /** @param {Uint8Array} b */

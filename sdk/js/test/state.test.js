@@ -6,8 +6,9 @@
  */
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { sha256 } from '@noble/hashes/sha2.js'
 import {
-  HosError, ROLES, TX_KINDS, accountId, accountKey, decode, decodeTx, encodeTx, deviceId, deviceKey, equal, followKeys, followOwner, grantKey, keyChangeKey,
+  HosError, ROLES, TX_KINDS, accountId, accountKey, decode, decodeTx, encode, encodeTx, deviceId, deviceKey, equal, followKeys, followOwner, grantKey, keyChangeKey,
   ownerChangeKey, rootPin, txDigest, verifyClaim, verifyGrant, verifyOwnership,
 } from '../src/index.js'
 import { admins, claimSigners, keyChange, rotationSigners, verifySigs } from '../src/ownership.js'
@@ -28,6 +29,10 @@ const validatorsOnly = {
   'recover/start/rotate': 'recovery_open', 'recover/cancel/nothing': 'no_recovery', 'recover/cancel/late': 'recovery_due',
   'recover/finish/nothing': 'no_recovery', 'recover/finish/early': 'recovery_early', 'recover/unfreeze/not-frozen': 'not_frozen',
   'recover/freeze/twice': 'account_frozen', 'recover/freeze/grant': 'account_frozen', 'recover/freeze/rotate': 'account_frozen',
+  'batch/claim/early': 'no_batch', 'batch/register/twice': 'batch_exists', 'batch/register/quota': 'quota_exceeded',
+  'batch/claim/index': 'batch_index', 'batch/claim/short': 'batch_path', 'batch/claim/path': 'not_in_batch', 'batch/claim/place': 'not_in_batch',
+  'batch/claim/bare': 'no_device', 'batch/claim/again': 'device_exists',
+  'batch/policy/version': 'bad_policy_version', 'batch/policy/epoch': 'stale_epoch', 'batch/policy/old-owner': 'not_owner',
   'grants/delegate/longer': 'not_narrower', 'grants/delegate/windows': 'not_narrower', 'grants/delegate/uses': 'not_narrower', 'grants/delegate/depth': 'not_narrower',
   'grants/delegate/replay': 'bad_sequence', 'grants/delegate/dead': 'grant_revoked', 'grants/end/not-issuer': 'not_issuer', 'grants/end/twice': 'grant_revoked',
   'grants/private/delegate': 'not_narrower',
@@ -62,12 +67,13 @@ function keysOf(id, root) {
 /** Who must sign, as docs/spec/state.md lists it. */
 function required({ kind, account, payload: p }) {
   switch (kind) {
+    case TX_KINDS['register-batch']:
     case TX_KINDS['register-device']: {
       const vendor = record(Uint8Array.of(0x76, ...account))
       return [{ role: ROLES.vendor, keys: vendor.get(2).map(key), threshold: vendor.get(3) }]
     }
     case TX_KINDS.claim:
-      return claimSigners(key(record(deviceKey(p.device)).get(1)), keysOf(account, p.root))
+      return claimSigners(p.batch ? p.batch.key : key(record(deviceKey(p.device)).get(1)), keysOf(account, p.root))
     case TX_KINDS.transfer:
       return [admins(ROLES.account, keysOf(account)), admins(ROLES.newOwner, keysOf(p.to, p.root))]
     case TX_KINDS['rotate-keys']:
@@ -99,7 +105,9 @@ function grantOf(id) {
 /** What the records that a transaction left prove to somebody who trusts no validator. */
 const proves = {
   async claim(t, chain) {
-    const { device, root } = t.body.payload
+    const { device, batch } = t.body.payload
+    const root = t.body.payload.root ?? key(record(accountKey(t.body.account)).get(1))
+    if (batch) checkBatch(batch)
     const dev = key(record(deviceKey(device)).get(1))
     const own = verifyClaim(chain, dev, rootPin(root), world.get(x(ownerChangeKey(device, t.body.payload.epoch))))
     assert.deepEqual(await followOwner(get, chain, own), own)
@@ -232,10 +240,41 @@ const proves = {
   async unfreeze(t) {
     assert.ok(!record(accountKey(t.body.account)).has(4))
   },
+  async 'register-batch'(t) {
+    const { root, size, model } = t.body.payload
+    const r = record(Uint8Array.of(0x62, ...t.body.account, ...root))
+    assert.deepEqual([r.get(1), r.get(2)], [size, model])
+  },
+  // Policy and addresses keep what the owner signed.
+  async 'set-policy'(t) {
+    const { device, epoch, version } = t.body.payload
+    const r = record(Uint8Array.of(0x6c, ...device))
+    assert.deepEqual([r.get(1), r.get(2)], [epoch, version])
+    assert.deepEqual(decodeTx(r.get(3)), t)
+    assert.equal(record(deviceKey(device)).get(8), version)
+  },
+  async 'set-addresses'(t) {
+    assert.deepEqual(decodeTx(record(Uint8Array.of(0x7a, ...t.body.payload.device)).get(2)), t)
+  },
   async 'register-device'(t) {
     const id = deviceId(t.body.payload.key)
     await refuses('not_owner', () => verifyOwnership(get, new Uint8Array(32), { device: id, root: t.body.payload.key }))
   },
+}
+
+/** The path of docs/spec/tx.md leads from the device to the root, and to the record that the claim left. */
+function checkBatch(m) {
+  const hash = (...parts) => sha256(Uint8Array.from(parts.flatMap((p) => [...p])))
+  const size = record(Uint8Array.of(0x62, ...m.vendor, ...m.root)).get(1)
+  let r = hash([0], encode(new Map([[1, new Map([[1, m.key.alg], [2, m.key.bytes]])], [2, m.sealKey]])))
+  const path = [...m.path]
+  for (let index = m.index, last = size - 1; last > 0; index >>= 1, last >>= 1) {
+    if (index & 1) r = hash([1], path.shift(), r)
+    else if (index < last) r = hash([1], r, path.shift())
+  }
+  assert.ok(equal(r, m.root) && path.length === 0)
+  const d = record(deviceKey(deviceId(m.key)))
+  assert.ok(equal(d.get(2), m.sealKey) && equal(d.get(3), m.vendor))
 }
 
 /** The keys of the acting account, from its first key on. */
