@@ -57,7 +57,12 @@ func (e *Engine) Base() int64 { return e.env.BlockStore.Base() }
 
 // Block gives a committed block with its outcomes; ErrNoHeight if this node does
 // not have both: it was pruned, or the node began with a newer snapshot.
-func (e *Engine) Block(height int64) (Block, error) {
+func (e *Engine) Block(height int64) (out Block, err error) {
+	defer func() { // CometBFT's stores do that on damaged bytes
+		if r := recover(); r != nil {
+			err = fmt.Errorf("block %d: %w: %v", height, ErrUnfit, r)
+		}
+	}()
 	b, meta := e.env.BlockStore.LoadBlock(height), e.env.BlockStore.LoadBlockMeta(height)
 	if b == nil || meta == nil {
 		return Block{}, fmt.Errorf("block %d: %w", height, ErrNoHeight)
@@ -72,7 +77,7 @@ func (e *Engine) Block(height int64) (Block, error) {
 	if len(results.TxResults) != len(b.Txs) {
 		return Block{}, fmt.Errorf("%d results of %d transactions in block %d", len(results.TxResults), len(b.Txs), height)
 	}
-	out := Block{Time: b.Time, Hash: meta.BlockID.Hash, Txs: b.Txs.ToSliceOfBytes()}
+	out = Block{Time: b.Time, Hash: meta.BlockID.Hash, Txs: b.Txs.ToSliceOfBytes()}
 	for _, r := range results.TxResults {
 		out.Codes = append(out.Codes, r.Code)
 	}
