@@ -53,10 +53,11 @@ func runDiverging(ctx context.Context, n *Node, d *diverging) (err error) {
 	if err != nil {
 		return err
 	}
-	lists, err := index.Open(index.Config{Tree: tree})
+	lists, err := index.Open(index.Config{Dir: n.cfg.Home.IndexDir(), Tree: tree, Chain: n.cfg.Genesis.Chain()})
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, lists.Close()) }()
 	if d.App, err = abci.New(abci.Config{Genesis: n.cfg.Genesis, Tree: tree, Committed: lists.Committed}); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/store"
 	"github.com/hybridos-net/hybridos/node/api"
 	"github.com/hybridos-net/hybridos/node/engine"
+	"github.com/hybridos-net/hybridos/node/index"
 	"github.com/hybridos-net/hybridos/p2p/fetch"
 	"github.com/hybridos-net/hybridos/p2p/host"
 )
@@ -92,4 +93,21 @@ func (l *ledger) Status() api.Status {
 		Interval: s.Interval, Txs: s.Txs, Failed: s.Failed, Submitted: s.Submitted, Refused: s.Refused,
 		Proposals: l.app.Refused(),
 	}
+}
+
+// kept is the blocks that the engine has, for the index.
+type kept struct{ eng *engine.Engine }
+
+var _ index.Source = kept{}
+
+// Base implements index.Source.
+func (b kept) Base() int64 { return b.eng.Base() }
+
+// Block implements index.Source.
+func (b kept) Block(height int64) (index.Block, error) {
+	out, err := b.eng.Block(height)
+	if errors.Is(err, engine.ErrNoHeight) {
+		return index.Block{}, fmt.Errorf("%w: %w", index.ErrNoBlock, err)
+	}
+	return index.Block(out), err
 }

@@ -105,10 +105,11 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	lists, err := index.Open(index.Config{Tree: tree, Logger: n.cfg.Logger})
+	lists, err := index.Open(index.Config{Dir: n.cfg.Home.IndexDir(), Tree: tree, Chain: n.cfg.Genesis.Chain(), Logger: n.cfg.Logger})
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, lists.Close()) }()
 	app, err := abci.New(abci.Config{
 		Genesis: n.cfg.Genesis, Tree: tree, Snapshots: snapshots, Restore: n.cfg.Settings.StateSync,
 		KeepBlocks: n.cfg.Settings.KeepBlocks, Logger: n.cfg.Logger,
@@ -214,6 +215,7 @@ func (n *Node) serve(ctx context.Context, l *ledger, p parts, d doors) error {
 	}
 	g.run(ctx, "catching up", func(ctx context.Context) error { return n.awaitStep(ctx, l) })
 	g.run(ctx, "snapshots", p.snapshots.Run)
+	g.run(ctx, "index", func(ctx context.Context) error { return p.lists.Run(ctx, kept{l.eng}) })
 	g.run(ctx, "gossip", gossip.Run)
 	g.run(ctx, "checkpoints", points.run)
 	g.run(ctx, "fetch", fetcher.Run)

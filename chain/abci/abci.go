@@ -29,6 +29,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/chain/store"
 	"github.com/hybridos-net/hybridos/chain/store/snapshot"
+	"github.com/hybridos-net/hybridos/chain/tx"
 )
 
 // Config configures New. Logger and Now may be nil.
@@ -61,10 +62,20 @@ type Config struct {
 type Commit struct {
 	Height int64
 	Time   time.Time // of the block's header
+	Hash   []byte    // of the header
+	// Txs are the block's transactions, in order.
+	Txs []Executed
 	// Keys are those of the records that the block may have changed, in
 	// ascending order, the genesis state's among them for the first block. A
 	// written value may equal the old one.
 	Keys [][]byte
+}
+
+// Executed is a transaction of a block with its outcome. The Tx is shared: it
+// must not be changed.
+type Executed struct {
+	Tx   *tx.Tx // nil: it does not decode
+	Code uint32
 }
 
 // App is the application. CometBFT's local client calls it under one lock;
@@ -90,7 +101,7 @@ type App struct {
 	check    *state.Overlay // committed state and what stands in the mempool
 	decided  *execution     // proposal accepted last, to be executed but once
 	lastTime int64          // Unix seconds of the last block since the start
-	header   time.Time      // time of the block that is executed last
+	last     Commit         // of the block that is executed last, without its keys
 	refused  atomic.Uint64  // proposals of others that were refused
 
 	failOnce sync.Once

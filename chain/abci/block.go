@@ -93,7 +93,8 @@ func (a *App) FinalizeBlock(_ context.Context, r *types.RequestFinalizeBlock) (*
 	if err != nil {
 		return nil, a.fail(err)
 	}
-	a.lastTime, a.header = r.Time.Unix(), r.Time
+	a.lastTime = r.Time.Unix()
+	a.last = Commit{Time: r.Time, Hash: bytes.Clone(r.Hash), Txs: a.executed(r.Txs, done.results)}
 	return &types.ResponseFinalizeBlock{TxResults: txResults(done.results), ValidatorUpdates: done.updates, AppHash: root}, nil
 }
 
@@ -106,7 +107,9 @@ func (a *App) Commit(context.Context, *types.RequestCommit) (*types.ResponseComm
 	}
 	a.reads.settle()
 	a.resetCheck()
-	a.told(Commit{Height: version, Time: a.header, Keys: changed})
+	a.last.Height, a.last.Keys = version, changed
+	a.told(a.last)
+	a.last = Commit{}
 	a.log.Debug("committed", "height", version)
 	return &types.ResponseCommit{RetainHeight: a.retain(version)}, nil
 }
@@ -165,6 +168,22 @@ func (a *App) execute(s state.Tree, b state.Block, raw []byte) error {
 	}
 	k.warm = true
 	return nil
+}
+
+// executed is a block's transactions as they are told. All were decoded before,
+// so that the cache answers.
+func (a *App) executed(raws [][]byte, results []error) []Executed {
+	if len(raws) == 0 {
+		return nil
+	}
+	out := make([]Executed, len(raws))
+	for i, raw := range raws {
+		out[i].Code = CodeOf(results[i])
+		if k, err := a.known.decode(raw); err == nil {
+			out[i].Tx = k.tx
+		}
+	}
+	return out
 }
 
 func txResults(errs []error) []*types.ExecTxResult {

@@ -57,6 +57,8 @@ type Status struct {
 	P2PPeers    int       `json:"p2p_peers"`
 	MeshPeers   int       `json:"mesh_peers"`
 	Mempool     int       `json:"mempool"`
+	Indexed     int64     `json:"indexed"`  // block that lists are of; set by the server
+	Indexing    bool      `json:"indexing"` // lists are not complete yet; the same
 
 	Interval  time.Duration `json:"-"`
 	Txs       uint64        `json:"-"`
@@ -100,12 +102,12 @@ func New(cfg Config) (*Server, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	registry := prometheus.NewRegistry()
-	if err := registry.Register(newMetrics(cfg.Ledger)); err != nil {
-		return nil, fmt.Errorf("api: metrics: %w", err)
-	}
 	s := &Server{
 		ledger: cfg.Ledger, devices: cfg.Devices, index: cfg.Index, boxes: box.New(),
 		scrape: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), log: cfg.Logger.With("part", "http"),
+	}
+	if err := registry.Register(newMetrics(s.now)); err != nil {
+		return nil, fmt.Errorf("api: metrics: %w", err)
 	}
 	s.local = s.newDoor(nil)
 	if cfg.Phone != nil {
@@ -160,7 +162,14 @@ func (d *door) run(ctx context.Context, l net.Listener) error {
 	return err
 }
 
-// newest is the newest block that reads and lists are of. The index follows a
+// now is the node's state with that of its index.
+func (s *Server) now() Status {
+	st, index := s.ledger.Status(), s.index.State()
+	st.Indexed, st.Indexing = index.Height, !index.Failed && !(index.Ready && index.Filled)
+	return st
+}
+
+// newest is the newest block that reads are of. The application follows a
 // block before the engine's status does, and who was told of a block by an
 // event must not read older records.
 func (s *Server) newest() Head {

@@ -100,10 +100,12 @@ func TestServer_Reads(t *testing.T) {
 	}
 	grant.Sign(codec.ChainDigest{}, tx.RoleAccount, secret(t, 'o'))
 	gid := grant.ID(codec.ChainDigest{})
+	guarded := state.RootKeySet(owner)
+	guarded.Guardians = &tx.Guardians{Keys: []key.Public{dev}, Threshold: 1, Delay: 60}
 	f := &fake{status: Status{ChainID: "hos-1", Height: 8, Name: "one"}, records: map[string][]byte{
 		"x":                                     []byte("value"),
-		string(state.DeviceKey(dev.DeviceID())): codec.MustMarshal(state.Device{Key: dev, Model: "lock", Epoch: 1, Owner: &ownerID}),
-		string(state.AccountKey(ownerID)):       codec.MustMarshal(state.Account{Root: owner, KeySet: state.RootKeySet(owner), Sequence: 3}),
+		string(state.DeviceKey(dev.DeviceID())): codec.MustMarshal(state.Device{Key: dev, Model: "lock", Epoch: 1, Owner: &ownerID, Lost: true}),
+		string(state.AccountKey(ownerID)):       codec.MustMarshal(state.Account{Root: owner, KeySet: guarded, Sequence: 3, Frozen: true, Recovery: &state.Recovery{Version: 1, Due: 99}}),
 		string(state.GrantKey(gid)):             codec.MustMarshal(state.Grant{Issuer: ownerID, Status: state.Revoked, Tx: grant.Bytes()}),
 		string(state.GrantKey(tx.ID{7})):        codec.MustMarshal(state.Grant{Issuer: ownerID, Status: state.Active, Tx: []byte("x")}),
 	}}
@@ -118,10 +120,10 @@ func TestServer_Reads(t *testing.T) {
 		"/v1/records/78":           `{"key":"78","version":8,"found":true,"value":"dmFsdWU="}`,
 		"/v1/records/78?prove=1":   `{"key":"78","version":7,"found":true,"value":"dmFsdWU=","proof":"cHJvb2Y="}`,
 		"/v1/records/79?version=3": `{"key":"79","version":3,"found":false}`,
-		"/v1/devices/" + dev.DeviceID().String(): fmt.Sprintf(`{"record":{"id":"%s","key":"%s","seal_key":"%s","vendor":"%s","model":"lock","epoch":1,"owner":"%s"},"version":8}`,
+		"/v1/devices/" + dev.DeviceID().String(): fmt.Sprintf(`{"record":{"id":"%s","key":"%s","seal_key":"%s","vendor":"%s","model":"lock","epoch":1,"owner":"%s","lost":true},"version":8}`,
 			dev.DeviceID(), dev, hex.EncodeToString(make([]byte, 32)), key.AccountID{}, ownerID),
-		"/v1/accounts/" + ownerID.String(): fmt.Sprintf(`{"record":{"id":"%s","root":"%s","key_version":0,"threshold":1,"keys":[{"id":"%s","key":"%s","admin":true,"invoke":true}],"sequence":3},"version":8}`,
-			ownerID, owner, owner.ID(), owner),
+		"/v1/accounts/" + ownerID.String(): fmt.Sprintf(`{"record":{"id":"%s","root":"%s","key_version":0,"threshold":1,"keys":[{"id":"%s","key":"%s","admin":true,"invoke":true}],"sequence":3,"frozen":true,"guardians":{"keys":["%s"],"threshold":1,"delay":60},"recovery":{"version":1,"due":99}},"version":8}`,
+			ownerID, owner, owner.ID(), owner, dev),
 		"/v1/grants/" + gid.String(): fmt.Sprintf(`{"record":{"id":"%s","issuer":"%s","status":"revoked","grantee":"%s","not_before":0,"not_after":99,"targets":[{"device":"%s","epoch":1,"endpoint":"lock","methods":["open"]}]},"version":8}`,
 			gid, ownerID, dev, dev.DeviceID()),
 	} {
@@ -134,7 +136,7 @@ func TestServer_Reads(t *testing.T) {
 		t.Errorf("a damaged record: %d %s", code, body)
 	}
 	code, body := call(h, request("GET", "/metrics", ""))
-	if code != 200 || !strings.Contains(body, "\nhosd_height 8\n") || strings.Count(body, "# TYPE") != len(newMetrics(f).rows) {
+	if code != 200 || !strings.Contains(body, "\nhosd_height 8\n") || strings.Count(body, "# TYPE") != len(newMetrics(f.Status).rows) {
 		t.Errorf("metrics: %d\n%s", code, body)
 	}
 }
@@ -209,6 +211,30 @@ func TestServer_Errors(t *testing.T) {
 		{"bad_id", 400, fake{}, request("GET", "/v1/accounts/"+dev+"/devices", "")},
 		{"bad_id", 400, fake{}, request("GET", "/v1/keys/"+dev+"/grants", "")},
 		{"bad_id", 400, fake{}, request("GET", "/v1/grants/00", "")},
+		{"bad_id", 400, fake{}, request("GET", "/v1/history/hosdev1x", "")},
+		{"bad_id", 400, fake{}, request("GET", "/v1/vendors/"+dev+"/devices", "")},
+		{"bad_id", 400, fake{}, request("GET", "/v1/devices/00/grants", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/blocks?limit=0", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/blocks?limit=1001", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/blocks?limit=1&limit=2", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/blocks?limit=99999999999999999999", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/blocks?limit=", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/blocks?kind=claim", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/txs?kind=clam", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/devices/"+dev+"/grants?status=dead", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/vendors/"+key.AccountID{}.String()+"/devices?owned=yes", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/follow?id=x", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/follow?blocks=yes", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/follow?after=-1", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/follow?after=1.4294967295", "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/follow?id="+dev+strings.Repeat("&id="+dev, maxWatched), "")},
+		{"bad_query", 400, fake{}, request("GET", "/v1/follow", "", "Last-Event-ID", "x")},
+		{"no_path", 404, fake{}, request("HEAD", "/v1/follow", "")},
+		{"bad_cursor", 400, fake{}, request("GET", "/v1/blocks?cursor=x", "")},
+		{"bad_cursor", 400, fake{}, request("GET", "/v1/blocks?cursor="+strings.Repeat("A", 1<<12), "")},
+		{"bad_cursor", 400, fake{}, request("GET", "/v1/txs?cursor="+encodeCursor("blocks?", make([]byte, sizeTx)), "")},
+		{"bad_cursor", 400, fake{}, request("GET", "/v1/txs?kind=claim&cursor="+encodeCursor("txs?", make([]byte, sizeTx)), "")},
+		{"bad_cursor", 400, fake{}, request("GET", "/v1/txs?cursor="+encodeCursor("txs?", make([]byte, sizeTx-1)), "")},
 		{"bad_id", 400, fake{}, request("GET", "/v1/boxes/00/key", "")},
 		{"bad_id", 400, fake{}, request("GET", "/v1/boxes/"+strings.Repeat("0F", 16)+"/key", "")},
 		{"bad_id", 400, fake{}, request("POST", box+"other", "x", "Content-Type", octets)},
@@ -246,6 +272,18 @@ func TestServer_Errors(t *testing.T) {
 	}
 	for _, c := range cases {
 		check(newPhone(t, &c.f, &devices{forward: c.f.forward, receipt: c.f.receipt}, &lists{}).Handler(), c)
+	}
+	for code, l := range map[string]*lists{
+		"indexing": {err: fmt.Errorf("%w: /secret", ErrIndexing)}, "no_index": {err: fmt.Errorf("%w: /secret", ErrNoIndex), state: IndexState{Failed: true}},
+	} {
+		h := newPhone(t, &fake{}, &devices{}, l).Handler()
+		for _, path := range []string{
+			"/v1/blocks", "/v1/txs", "/v1/history/" + dev, "/v1/devices/" + dev + "/grants", "/v1/follow",
+			"/v1/keys/" + key.KeyID{}.String() + "/grants", "/v1/accounts/" + key.AccountID{}.String() + "/devices",
+			"/v1/vendors/" + key.AccountID{}.String() + "/devices",
+		} {
+			check(h, row{code: code, status: 503, r: request("GET", path, "")})
+		}
 	}
 	h := newPhone(t, &fake{}, &devices{}, &lists{}).PhoneHandler()
 	put := func(box, slot string) *http.Request {

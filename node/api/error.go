@@ -39,6 +39,9 @@ var (
 	errNoWord  = &Error{http.StatusGatewayTimeout, "no_receipt", "the command was sent and no receipt came; its outcome is unknown", "send the same bytes again: the device does nothing twice"}
 	errTaken   = &Error{http.StatusConflict, "slot_taken", "this slot was written before", "begin again with a new link"}
 	errBoxes   = &Error{http.StatusServiceUnavailable, "too_many_boxes", "there are too many boxes", "try again in a quarter of an hour"}
+	errCursor  = &Error{http.StatusBadRequest, "bad_cursor", "the cursor is malformed, or of another list", "begin again without it"}
+	errIndex   = &Error{http.StatusServiceUnavailable, "indexing", "this node is making its lists", "ask again later; /v1/status tells how far it is"}
+	errNoIndex = &Error{http.StatusServiceUnavailable, "no_index", "the lists of this node have stopped on a fault", "ask another node; its operator should start it anew"}
 	errMessage = &Error{http.StatusNotFound, "no_message", "there is no message in this slot yet", "ask again with wait=25"}
 )
 
@@ -46,6 +49,7 @@ var (
 var own = []*Error{
 	errNoPath, errHost, errOrigin, errRate, errBusy, errType, errLarge, errBody, errQuery, errID, errAbsent,
 	errCommand, errOffline, errNoWord, errTaken, errBoxes, errMessage,
+	errCursor, errIndex, errNoIndex,
 }
 
 // ErrorCodes lists the codes that the interface itself can answer with; a
@@ -94,7 +98,12 @@ func explain(err error) *Error {
 	if errors.As(err, &e) {
 		return e
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, ErrIndexing):
+		return errIndex
+	case errors.Is(err, ErrNoIndex):
+		return errNoIndex
+	case errors.Is(err, context.DeadlineExceeded):
 		err = fetch.Timeout
 	}
 	for _, row := range backend {

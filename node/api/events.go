@@ -24,6 +24,8 @@ type stream struct {
 
 	mu      sync.Mutex
 	head    *Head                     // not told yet
+	top     int64                     // height of the newest that was noted
+	again   bool                      // the account's devices could not be listed
 	rights  bool                      // changed, and not told yet
 	changed map[key.DeviceID]struct{} // to be looked at again
 	watched map[key.DeviceID]struct{} // those that are told at all
@@ -125,11 +127,16 @@ func (x *stream) run(ctx context.Context, w http.ResponseWriter) error {
 func (x *stream) begin() {
 	head := x.server.newest()
 	x.mu.Lock()
-	if x.head == nil || x.head.Height < head.Height {
-		x.head = &head
-	}
+	x.note(head)
 	x.mu.Unlock()
 	x.watch()
+}
+
+// note makes a head due, unless a newer one was told. The caller holds mu.
+func (x *stream) note(head Head) {
+	if x.head == nil && x.top == 0 || head.Height > x.top {
+		x.head, x.top = &head, head.Height
+	}
 }
 
 // watch takes up the devices that the account owns now. The writer calls it.
@@ -138,14 +145,16 @@ func (x *stream) watch() {
 	for _, id := range x.asked {
 		watched[id] = struct{}{}
 	}
+	var err error
 	if x.account != nil {
-		owned, _ := x.server.index.DevicesOf(*x.account)
-		for _, d := range owned[:min(len(owned), maxListed)] {
+		var owned Page[DeviceRef]
+		owned, err = x.server.index.Devices(DeviceQuery{Owner: x.account}, Part{Limit: maxListed})
+		for _, d := range owned.Items {
 			watched[d.ID] = struct{}{}
 		}
 	}
 	x.mu.Lock()
-	x.watched = watched
+	x.watched, x.again = watched, err != nil
 	for id := range watched {
 		x.changed[id] = struct{}{}
 	}
@@ -159,7 +168,7 @@ func (x *stream) watch() {
 // block is called by the index.
 func (x *stream) block(head Head, accounts []key.AccountID) {
 	x.mu.Lock()
-	x.head = &head
+	x.note(head)
 	x.rights = x.rights || x.account != nil && slices.Contains(accounts, *x.account)
 	x.mu.Unlock()
 	x.nudge()
@@ -189,10 +198,10 @@ func (x *stream) nudge() {
 // next gives the events that are due, nothing if there are none.
 func (x *stream) next() []byte {
 	x.mu.Lock()
-	rights := x.rights
+	rights, again := x.rights, x.again
 	x.rights = false
 	x.mu.Unlock()
-	if rights { // what is owned may have changed
+	if rights || again { // what is owned may have changed
 		x.watch()
 	}
 	x.mu.Lock()

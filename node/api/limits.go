@@ -22,9 +22,17 @@ const (
 	maxKey = 256
 	// maxPEM bounds a certificate file with its chain.
 	maxPEM = 1 << 20
-	// maxListed bounds a list in an answer; what is over it is told by "more".
+	// maxListed bounds a list in an answer, and is the limit where none is asked
+	// for; "more" and "next" tell that there are others.
 	maxListed = 1000
-	// maxWatched bounds the device parameters of /v1/events.
+	// maxPosition is the longest position in a list: the id of a grant.
+	maxPosition = 32
+	// maxCursor bounds the text of a cursor: version, list and position.
+	maxCursor = 64
+	// maxFollowed is how many events one write to a follower may have.
+	maxFollowed = 256
+	// maxWatched bounds the device parameters of /v1/events and the id parameters
+	// of /v1/follow; each of the latter costs a walk on the disk for each write.
 	maxWatched = 32
 	// maxWait is the longest long poll in seconds, below the minute after which
 	// networks forget a silent connection.
@@ -45,6 +53,12 @@ const (
 	// eventTimeout is how long a reader of events may leave the connection full
 	// before it is cut off; it then connects again and reads afresh.
 	eventTimeout = 10 * time.Second
+	// slowTime is how long a follower may take for a write; over it, it is told so
+	// and let go, for its place is wanted by others.
+	slowTime = 5 * time.Second
+	// listWait is how long a list waits for the index to have the newest block, so
+	// that who has just been told of a transaction finds what it did.
+	listWait = time.Second
 	// heartbeat is the pause between comments on a silent stream of events: it
 	// shows a dead connection to either side.
 	heartbeat = 15 * time.Second

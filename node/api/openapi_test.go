@@ -158,12 +158,19 @@ func TestOpenAPI_Queries(t *testing.T) {
 	k := secret(t, 'k').Public()
 	values := map[string]string{
 		"prove": "1", "version": "3", "account": k.AccountID().String(), "device": k.DeviceID().String(), "wait": "0", "versionId": "2", "unknown": "1",
+		"limit": "1", "cursor": "x", "status": "active", "owned": "1", "kind": "claim", "id": k.DeviceID().String(), "blocks": "1", "after": "0",
 	}
 	s := newPhone(t, &fake{status: Status{ChainID: "hos-1", Height: 4}}, &devices{}, &lists{})
 	doc, told := described(t), make(map[string]bool)
 	for path, methods := range doc.Paths {
 		for method, o := range methods {
-			id := map[bool]string{true: k.DeviceID().String(), false: k.AccountID().String()}[strings.HasPrefix(path, "/v1/devices")]
+			id := k.AccountID().String()
+			switch {
+			case strings.HasPrefix(path, "/v1/devices"):
+				id = k.DeviceID().String()
+			case strings.HasPrefix(path, "/v1/keys"):
+				id = k.ID().String()
+			}
 			at := strings.NewReplacer("{key}", "00", "{id}", id, "{box}", strings.Repeat("0", 32), "{slot}", "offer", "{did}", "did:hybridos:hos-1:"+id).Replace(path)
 			takes := func(query string) bool {
 				ctx, cancel := context.WithCancel(t.Context())
@@ -202,6 +209,7 @@ func TestOpenAPI_Schemas(t *testing.T) {
 	for name, v := range map[string]any{
 		"Error": Error{}, "Refusal": Error{}, "Committed": Committed{}, "Status": Status{}, "Record": Record{}, "Device": Device{},
 		"Account": Account{}, "AccountKey": AccountKey{}, "Grant": Grant{}, "Target": Target{}, "Window": Window{}, "Rate": Rate{}, "DeviceList": DeviceList{},
+		"TxList": TxList{}, "TxRef": TxRef{}, "BlockList": BlockList{}, "BlockRef": BlockRef{}, "Guardians": Guardians{}, "Recovery": Recovery{},
 		"ListedDevice": ListedDevice{}, "GrantList": GrantList{}, "GrantRef": GrantRef{}, "DIDResult": did.Result{},
 		"DIDMetadata": did.Metadata{}, "DIDResolution": did.Resolution{}, "DIDProblem": did.Problem{}, "DIDProof": did.Proof{},
 		"DIDDocument": struct {
@@ -254,7 +262,7 @@ func fields(t reflect.Type) (all, required []string) {
 			all, required = append(all, a...), append(required, r...)
 		case name != "-":
 			all = append(all, name)
-			if options != "omitempty" {
+			if options != "omitempty" && options != "omitzero" {
 				required = append(required, name)
 			}
 		}

@@ -5,10 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/hybridos-net/hybridos/chain/key"
-	"github.com/hybridos-net/hybridos/chain/tx"
 )
 
 // Devices reaches devices over the mesh. Methods are called concurrently.
@@ -34,41 +32,6 @@ var (
 	// was sent.
 	ErrDeviceBusy = errors.New("too many commands are under way to the device")
 )
-
-// Index answers what the tree cannot: lists. Methods are called concurrently.
-type Index interface {
-	// Head is the newest block that the lists take into account.
-	Head() Head
-	// DevicesOf lists the devices of an account after the block given with them,
-	// sorted by id.
-	DevicesOf(id key.AccountID) ([]OwnedDevice, Head)
-	// GrantsTo lists the grants whose grantee is the key, sorted by id.
-	GrantsTo(id key.KeyID) ([]GrantRef, Head)
-	// Watch returns at once; f is then called after each block, with the accounts
-	// whose rights it changed, until ctx ends. f must not block and must not
-	// change the slice.
-	Watch(ctx context.Context, f func(head Head, accounts []key.AccountID))
-}
-
-// Head names a committed block.
-type Head struct {
-	Height int64     `json:"height"`
-	Time   time.Time `json:"time"`
-}
-
-// OwnedDevice is a device in an account's list.
-type OwnedDevice struct {
-	ID    key.DeviceID `json:"id"`
-	Model string       `json:"model"`
-	Epoch uint64       `json:"epoch"`
-}
-
-// GrantRef is a grant in a key's list.
-type GrantRef struct {
-	ID     tx.ID         `json:"id"`
-	Issuer key.AccountID `json:"issuer"`
-	Status string        `json:"status"` // active or revoked
-}
 
 // Phone configures the interface that phones reach: the page and the paths that
 // it needs, under names of its own.

@@ -3,14 +3,11 @@ package api
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +17,6 @@ import (
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/key"
-	"github.com/hybridos-net/hybridos/chain/tx"
 )
 
 // devices is a mesh in memory.
@@ -85,69 +81,6 @@ func (d *devices) set(id key.DeviceID, online bool) {
 	}
 }
 
-// lists is an index in memory.
-type lists struct {
-	mu       sync.Mutex
-	head     Head
-	owned    map[key.AccountID][]OwnedDevice
-	given    map[key.KeyID][]GrantRef
-	watchers map[int]func(Head, []key.AccountID)
-	next     int
-}
-
-func (l *lists) Head() Head {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.head
-}
-
-func (l *lists) DevicesOf(id key.AccountID) ([]OwnedDevice, Head) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.owned[id]), l.head
-}
-
-func (l *lists) GrantsTo(id key.KeyID) ([]GrantRef, Head) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.given[id]), l.head
-}
-
-func (l *lists) Watch(ctx context.Context, f func(Head, []key.AccountID)) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.watchers == nil {
-		l.watchers = make(map[int]func(Head, []key.AccountID))
-	}
-	n := l.next
-	l.next++
-	l.watchers[n] = f
-	context.AfterFunc(ctx, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		delete(l.watchers, n)
-	})
-}
-
-// block commits a block that gives an account these devices.
-func (l *lists) block(head Head, owner key.AccountID, ids ...key.DeviceID) {
-	l.mu.Lock()
-	l.head = head
-	var accounts []key.AccountID
-	if owner != (key.AccountID{}) {
-		accounts = append(accounts, owner)
-		l.owned = map[key.AccountID][]OwnedDevice{}
-		for _, id := range ids {
-			l.owned[owner] = append(l.owned[owner], OwnedDevice{ID: id})
-		}
-	}
-	watchers := maps.Clone(l.watchers)
-	l.mu.Unlock()
-	for _, f := range watchers {
-		f(head, accounts)
-	}
-}
-
 const page = "<!doctype html>"
 
 func newPhone(t testing.TB, f *fake, d *devices, l *lists, hosts ...string) *Server {
@@ -190,59 +123,6 @@ func command1(t testing.TB, device byte) []byte {
 	}
 	c.Sign(codec.ChainDigest{}, k)
 	return c.Bytes()
-}
-
-func TestServer_Lists(t *testing.T) {
-	owner, guest := secret(t, 'o').Public().AccountID(), secret(t, 'g').Public().ID()
-	a, b := key.DeviceID{1}, key.DeviceID{2}
-	l := &lists{
-		head:  Head{Height: 9},
-		owned: map[key.AccountID][]OwnedDevice{owner: {{a, "lock", 1}, {b, "bell", 2}}},
-		given: map[key.KeyID][]GrantRef{guest: {{tx.ID{1}, owner, "active"}}},
-	}
-	d := &devices{online: map[key.DeviceID]bool{b: true}}
-	s := newPhone(t, &fake{}, d, l)
-	for path, want := range map[string]string{
-		"/v1/accounts/" + owner.String() + "/devices": fmt.Sprintf(
-			`{"devices":[{"id":"%s","model":"lock","epoch":1,"online":false},{"id":"%s","model":"bell","epoch":2,"online":true}],"version":9}`, a, b),
-		"/v1/accounts/" + key.AccountID{5}.String() + "/devices": `{"devices":[],"version":9}`,
-		"/v1/keys/" + guest.String() + "/grants":                 fmt.Sprintf(`{"grants":[{"id":"%s","issuer":"%s","status":"active"}],"version":9}`, tx.ID{1}, owner),
-		"/v1/keys/" + key.KeyID{5}.String() + "/grants":          `{"grants":[],"version":9}`,
-	} {
-		for name, h := range map[string]http.Handler{"local": s.Handler(), "phone": s.PhoneHandler()} {
-			if code, body := call(h, phoneRequest("GET", path, "")); code != 200 || body != want {
-				t.Errorf("%s %s: %d %s\nwant %s", name, path, code, body, want)
-			}
-		}
-	}
-}
-
-// Lists are cut; revoked grants go before those in force.
-func TestServer_ListsAreBounded(t *testing.T) {
-	owner, guest := key.AccountID{1}, key.KeyID{1}
-	l := &lists{owned: map[key.AccountID][]OwnedDevice{}, given: map[key.KeyID][]GrantRef{}}
-	for i := range maxListed + 5 {
-		l.owned[owner] = append(l.owned[owner], OwnedDevice{})
-		status := "active"
-		if i%200 == 0 { // six of them
-			status = "revoked"
-		}
-		l.given[guest] = append(l.given[guest], GrantRef{Status: status})
-	}
-	h := newPhone(t, &fake{}, &devices{}, l).PhoneHandler()
-	var devices DeviceList
-	_, body := call(h, phoneRequest("GET", "/v1/accounts/"+owner.String()+"/devices", ""))
-	if err := json.Unmarshal([]byte(body), &devices); err != nil || len(devices.Devices) != maxListed || !devices.More {
-		t.Errorf("%v: %d devices, more %v", err, len(devices.Devices), devices.More)
-	}
-	var grants GrantList
-	_, body = call(h, phoneRequest("GET", "/v1/keys/"+guest.String()+"/grants", ""))
-	if err := json.Unmarshal([]byte(body), &grants); err != nil || len(grants.Grants) != maxListed || !grants.More || strings.Count(body, "revoked") != 1 {
-		t.Errorf("%v: %d grants, %d revoked, more %v", err, len(grants.Grants), strings.Count(body, "revoked"), grants.More)
-	}
-	if got := fewer(slices.Repeat([]GrantRef{{Status: "active"}}, 5), 3); len(got) != 3 {
-		t.Errorf("%d of 3", len(got))
-	}
 }
 
 // The bytes reach the device as they were sent, and the receipt the phone as it

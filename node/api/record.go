@@ -24,7 +24,7 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request, _ []byte) {
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request, _ []byte) { s.scrape.ServeHTTP(w, r) }
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request, _ []byte) {
-	s.answer(w, http.StatusOK, s.ledger.Status())
+	s.answer(w, http.StatusOK, s.now())
 }
 
 // Record is a raw record, for those who verify it themselves.
@@ -115,6 +115,7 @@ type Device struct {
 	Model   string         `json:"model"`
 	Epoch   uint64         `json:"epoch"`
 	Owner   *key.AccountID `json:"owner"` // null: unowned
+	Lost    bool           `json:"lost"`
 }
 
 func (s *Server) device(w http.ResponseWriter, r *http.Request, _ []byte) {
@@ -125,7 +126,7 @@ func (s *Server) device(w http.ResponseWriter, r *http.Request, _ []byte) {
 	}
 	s.read(w, r, func(v state.View) (any, error) {
 		d, err := state.GetDevice(v, id)
-		return Device{id, d.Key, hex.EncodeToString(d.SealKey[:]), d.Vendor, d.Model, d.Epoch, d.Owner}, err
+		return Device{id, d.Key, hex.EncodeToString(d.SealKey[:]), d.Vendor, d.Model, d.Epoch, d.Owner, d.Lost}, err
 	})
 }
 
@@ -137,6 +138,22 @@ type Account struct {
 	Threshold  uint8         `json:"threshold"`
 	Keys       []AccountKey  `json:"keys"`
 	Sequence   uint64        `json:"sequence"`
+	Frozen     bool          `json:"frozen"`
+	Guardians  *Guardians    `json:"guardians"` // null: nobody can recover the account
+	Recovery   *Recovery     `json:"recovery"`  // null: none is open
+}
+
+// Guardians are who can recover an account together.
+type Guardians struct {
+	Keys      []key.Public `json:"keys"`
+	Threshold uint8        `json:"threshold"`
+	Delay     uint64       `json:"delay"` // seconds until a recovery can be finished
+}
+
+// Recovery is an open recovery of an account.
+type Recovery struct {
+	Version uint64 `json:"version"` // of the keys that it is to make
+	Due     uint64 `json:"due"`     // Unix seconds: finished from then on, cancelled until then
 }
 
 // AccountKey is a key of an account.
@@ -155,9 +172,15 @@ func (s *Server) account(w http.ResponseWriter, r *http.Request, _ []byte) {
 	}
 	s.read(w, r, func(v state.View) (any, error) {
 		a, err := state.GetAccount(v, id)
-		out := Account{ID: id, Root: a.Root, KeyVersion: a.KeySet.Version, Threshold: a.KeySet.Threshold, Sequence: a.Sequence}
+		out := Account{ID: id, Root: a.Root, KeyVersion: a.KeySet.Version, Threshold: a.KeySet.Threshold, Sequence: a.Sequence, Frozen: a.Frozen}
 		for _, k := range a.KeySet.Keys {
 			out.Keys = append(out.Keys, AccountKey{k.Key.ID(), k.Key, k.Rights&tx.RightAdmin != 0, k.Rights&tx.RightInvoke != 0})
+		}
+		if g := a.KeySet.Guardians; g != nil {
+			out.Guardians = &Guardians{g.Keys, g.Threshold, g.Delay}
+		}
+		if r := a.Recovery; r != nil {
+			out.Recovery = &Recovery{r.Version, r.Due}
 		}
 		return out, err
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cometbft/cometbft/state"
 	"github.com/cometbft/cometbft/types"
 )
 
@@ -41,6 +42,46 @@ func (e *Engine) LightBlock(height int64) ([]byte, error) {
 		return nil, fmt.Errorf("light block %d: %w", height, err)
 	}
 	return p.Marshal()
+}
+
+// Block is a committed block as far as an index needs it.
+type Block struct {
+	Time  time.Time
+	Hash  []byte // of the header
+	Txs   [][]byte
+	Codes []uint32 // of each transaction
+}
+
+// Base is the height of the oldest block that is kept, 0 if there is none.
+func (e *Engine) Base() int64 { return e.env.BlockStore.Base() }
+
+// Block gives a committed block with its outcomes; ErrNoHeight if this node does
+// not have both: it was pruned, or the node began with a newer snapshot.
+func (e *Engine) Block(height int64) (out Block, err error) {
+	defer func() { // CometBFT's stores do that on damaged bytes
+		if r := recover(); r != nil {
+			err = fmt.Errorf("block %d: %w: %v", height, ErrUnfit, r)
+		}
+	}()
+	b, meta := e.env.BlockStore.LoadBlock(height), e.env.BlockStore.LoadBlockMeta(height)
+	if b == nil || meta == nil {
+		return Block{}, fmt.Errorf("block %d: %w", height, ErrNoHeight)
+	}
+	results, err := e.env.StateStore.LoadFinalizeBlockResponse(height)
+	if errors.As(err, &state.ErrNoABCIResponsesForHeight{}) {
+		return Block{}, fmt.Errorf("results of block %d: %w", height, ErrNoHeight)
+	}
+	if err != nil {
+		return Block{}, fmt.Errorf("results of block %d: %w", height, err)
+	}
+	if len(results.TxResults) != len(b.Txs) {
+		return Block{}, fmt.Errorf("%d results of %d transactions in block %d", len(results.TxResults), len(b.Txs), height)
+	}
+	out = Block{Time: b.Time, Hash: meta.BlockID.Hash, Txs: b.Txs.ToSliceOfBytes()}
+	for _, r := range results.TxResults {
+		out.Codes = append(out.Codes, r.Code)
+	}
+	return out, nil
 }
 
 // HeaderHash is the hash of the header of a height, nil if it is not here.

@@ -54,6 +54,9 @@ func (d Dir) StateDir() string { return d.join("data", "state") }
 // SnapshotDir is where snapshots of the state are kept for nodes that join.
 func (d Dir) SnapshotDir() string { return d.join("data", "snapshots") }
 
+// IndexDir is where lists are kept; it can be removed, and is then made anew.
+func (d Dir) IndexDir() string { return d.join("data", "index") }
+
 // EngineDir is where CometBFT keeps blocks and its log.
 func (d Dir) EngineDir() string { return d.join("data", "comet") }
 

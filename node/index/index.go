@@ -1,51 +1,75 @@
 // Package index answers what the state tree cannot: which devices an account
-// owns, and which grants a key was given.
+// owns or a vendor made, which grants a key was given or a device is under, which
+// transactions named a record, and what the newest blocks were.
 //
-// It lives in memory and is no authority: it proves nothing, and whoever needs
-// a right to be true reads the records themselves, with proofs. Callers use Open
-// before the ledger's application starts, and hand Index.Committed to it.
+// It is rows on this node's disk and no authority: it proves nothing, and whoever
+// needs a right to be true reads the records themselves, with proofs. Callers use
+// Open before the ledger's application starts, hand Index.Committed to it, and
+// then Index.Run.
 //
-// What must never change: after each block the index equals what Open would
-// read from the tree of that block, so that a restart changes no answer.
+// What must never change: the chain never waits for it; each block is written
+// whole with its height, or not at all; after each block the lists equal what a
+// new index would read from the state of that block; and nothing is kept in
+// memory for each record.
 package index
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
+	"path/filepath"
 	"sync"
 
 	"github.com/hybridos-net/hybridos/chain/abci"
+	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/key"
-	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/chain/store"
-	"github.com/hybridos-net/hybridos/chain/tx"
+	"github.com/hybridos-net/hybridos/chain/store/kv"
 	"github.com/hybridos-net/hybridos/node/api"
 )
 
-// Config configures Open. Tree is needed.
+// Config configures Open. Dir, Tree and Chain are needed.
 type Config struct {
-	Tree   *store.Tree
-	Logger *slog.Logger // nil for none
+	// Dir is the directory of the rows; it is created if missing, and made anew
+	// if it is damaged or of another version.
+	Dir string
+	// FS is nil for the operating system's file system.
+	FS kv.FS
+	// Tree is the open state tree; the index only reads it.
+	Tree *store.Tree
+	// Chain is the digest of the ledger, for the ids of transactions.
+	Chain codec.ChainDigest
+	// Logger is nil for none.
+	Logger *slog.Logger
 }
 
-// Index is the lists. Its methods may be called concurrently, Committed by one
+// Index is the rows. Its methods may be called concurrently, Committed by one
 // goroutine only.
-//
-// It takes about 150 bytes for an owned device of an account with a few of
-// them and 100 for a grant (BenchmarkIndex_Memory): 150 MB for a million
-// devices. Devices without an owner take nothing.
 type Index struct {
+	cfg  Config
 	tree *store.Tree
 	log  *slog.Logger
+	db   *kv.DB
+	dir  string        // of db
+	wake chan struct{} // holds one
 
-	mu    sync.RWMutex
-	head  api.Head
-	lists lists
+	// Of the goroutine of Run.
+	older  bool  // there are no older blocks to be had
+	done   int64 // records or blocks since the last line in the log
+	before int64 // records taken while building
+
+	mu     sync.Mutex
+	head   api.Head // newest committed block
+	at     mark     // what the rows are of
+	wiping bool     // the rows are of another ledger or unfinished, and are being removed
+	queue  []abci.Commit
+	queued int           // transactions in queue
+	moved  chan struct{} // closed when at or fault changes
+	fault  error
+
+	life   sync.RWMutex // held for reading while the store is read from outside
+	closed bool
 
 	watching sync.Mutex
 	watchers map[*watcher]struct{}
@@ -57,159 +81,190 @@ type watcher struct {
 
 var _ api.Index = (*Index)(nil)
 
-// Open reads the lists from the newest committed state. The head's time is not
-// known before the next block.
+// layout marks a directory as an index.
+const layout = "hybridos/index"
+
+// Open opens the rows; nothing is read from the state yet. The head's time is
+// not known before the next block.
 func Open(cfg Config) (*Index, error) {
-	if cfg.Tree == nil {
-		return nil, errors.New("index: a state tree is needed")
+	if cfg.Tree == nil || cfg.Dir == "" {
+		return nil, errors.New("index: a directory and a state tree are needed")
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	x := &Index{tree: cfg.Tree, log: cfg.Logger.With("part", "index"), watchers: make(map[*watcher]struct{})}
-	return x, x.fill(api.Head{Height: cfg.Tree.Version()})
+	x := &Index{
+		cfg: cfg, tree: cfg.Tree, log: cfg.Logger.With("part", "index"), wake: make(chan struct{}, 1),
+		moved: make(chan struct{}), watchers: make(map[*watcher]struct{}),
+	}
+	if err := x.open(); err != nil {
+		return nil, err
+	}
+	x.head = api.Head{Height: x.tree.Version()}
+	if err := x.begin(); err != nil {
+		return nil, errors.Join(err, x.db.Close())
+	}
+	if x.at.Height == x.head.Height {
+		x.head = x.at.head()
+	}
+	return x, nil
 }
 
-// fill reads everything from the tree's version at head.
-func (x *Index) fill(head api.Head) error {
-	l := newLists()
-	if head.Height > 0 {
-		for _, kind := range []byte{deviceKind, grantKind} {
-			err := x.tree.ScanAt(head.Height, []byte{kind}, func(k, v []byte) error {
-				x.take(&l, k, v, nil)
-				return nil
-			})
-			if err != nil {
-				return fmt.Errorf("index: read the state of block %d: %w", head.Height, err)
-			}
+// open opens the store, and makes it anew if it cannot be read. There are two
+// places for it, since a store that is found damaged keeps its directory locked
+// until the process ends.
+func (x *Index) open() (err error) {
+	here, other := filepath.Join(x.cfg.Dir, "a"), filepath.Join(x.cfg.Dir, "b")
+	if !kv.Exists(here, x.cfg.FS) && kv.Exists(other, x.cfg.FS) {
+		here, other = other, here
+	}
+	opts := kv.Options{FS: x.cfg.FS, Layout: layout, LayoutVersion: layoutVersion, Logger: x.cfg.Logger}
+	x.db, err = kv.Open(here, opts)
+	if errors.Is(err, kv.Corrupt) || errors.Is(err, kv.WrongLayout) {
+		x.log.Warn("the index is damaged or of another version and is made anew", "err", err)
+		here, other = other, here
+		if err = kv.Destroy(here, x.cfg.FS); err == nil {
+			x.db, err = kv.Open(here, opts)
 		}
 	}
-	x.mu.Lock()
-	x.head, x.lists = head, l
-	x.mu.Unlock()
+	if err == nil {
+		err = kv.Destroy(other, x.cfg.FS)
+	}
+	if err != nil {
+		return fmt.Errorf("index: %w", err)
+	}
+	x.dir = here
 	return nil
 }
 
-// The first bytes of the records that matter here.
-var (
-	deviceKind    = state.DeviceKey(key.DeviceID{})[0]
-	grantKind     = state.GrantKey(tx.ID{})[0]
-	keyChangeKind = state.KeyChangeKey(key.AccountID{}, 0)[0]
-)
-
-// touched collects the accounts whose rights a block changed; nil collects
-// nothing.
-type touched map[key.AccountID]struct{}
-
-func (t touched) add(ids ...key.AccountID) {
-	if t == nil {
-		return
-	}
-	for _, id := range ids {
-		t[id] = struct{}{}
-	}
-}
-
-// record is one record, as a view of the state.
-type record []byte
-
-// Get gives the record, whatever is asked for.
-func (r record) Get([]byte) ([]byte, error) { return r, nil }
-
-// take brings the lists up to one record. A record that cannot be read is left
-// out and told in the log: nothing that opens a door depends on the lists, and
-// a node that refused to start over it would help nobody.
-func (x *Index) take(l *lists, k, v []byte, t touched) {
-	var err error
-	switch id := k[1:]; {
-	case k[0] == deviceKind && len(id) == len(key.DeviceID{}):
-		err = l.takeDevice(key.DeviceID(id), v, t)
-	case k[0] == grantKind && len(id) == len(tx.ID{}):
-		err = l.takeGrant(tx.ID(id), v, t)
-	case k[0] == keyChangeKind && len(id) > len(key.AccountID{}):
-		t.add(key.AccountID(id[:len(key.AccountID{})]))
-	}
+// begin finds out whether the rows belong to the tree.
+func (x *Index) begin() error {
+	raw, err := x.db.Get([]byte{rowMark})
 	if err != nil {
-		x.log.Error("record left out of the lists", "key", fmt.Sprintf("%x", k), "err", err)
+		return fmt.Errorf("index: %w", err)
 	}
+	m, err := decode[mark](raw)
+	if err != nil || m == nil || !x.fits(*m) {
+		x.wiping = true
+		return nil
+	}
+	x.at = *m
+	return nil
 }
 
-// Committed follows one block; it is abci.Config.Committed.
+// fits compares the root of the block that the rows are of with the tree's, so
+// that rows of a block that was rolled back, of another ledger or of a state that
+// has been replaced are not taken for this one's.
+func (x *Index) fits(m mark) bool {
+	if m.Height < 1 {
+		return false
+	}
+	root, err := x.tree.HashAt(m.Height)
+	return err == nil && string(root) == string(m.Root)
+}
+
+// Close releases the directory, after Run has ended; a second call does nothing.
+func (x *Index) Close() error {
+	x.life.Lock()
+	defer x.life.Unlock()
+	if x.closed {
+		return nil
+	}
+	x.closed = true
+	err := x.db.Close()
+	if x.failed() != nil {
+		return nil // told in the log; it must not end the node's other parts in an error
+	}
+	return err
+}
+
+// Committed takes note of a block; it is abci.Config.Committed, and waits for
+// nothing.
 func (x *Index) Committed(c abci.Commit) {
 	head := api.Head{Height: c.Height, Time: c.Time.UTC()}
-	if c.Height != x.Head().Height+1 {
-		x.log.Warn("blocks were missed, reading the whole state", "height", c.Height)
-		if err := x.fill(head); err != nil {
-			x.log.Error("lists are out of date", "err", err)
-		}
-		x.tell(head, nil)
+	x.mu.Lock()
+	x.head = head
+	if x.fault == nil {
+		x.enqueue(c)
+	}
+	x.mu.Unlock()
+	x.nudge()
+	x.tell(head, nil)
+}
+
+// enqueue keeps a block for Run, or none at all: those that are not there are
+// read from the disk.
+func (x *Index) enqueue(c abci.Commit) {
+	if len(x.queue) >= maxQueue || x.queued+len(c.Txs) > maxQueueTxs {
+		x.queue, x.queued = nil, 0
 		return
 	}
-	changed := x.read(c)
-	t := make(touched)
-	x.mu.Lock()
-	for _, r := range changed {
-		x.take(&x.lists, r.key, r.value, t)
-	}
-	x.head = head
-	x.mu.Unlock()
-	x.tell(head, slices.SortedFunc(maps.Keys(t), func(a, b key.AccountID) int { return bytes.Compare(a[:], b[:]) }))
+	x.queue = append(x.queue, c)
+	x.queued += len(c.Txs)
 }
 
-type pair struct{ key, value []byte }
-
-// read reads the changed records that matter, before the lists are locked.
-func (x *Index) read(c abci.Commit) (out []pair) {
-	for _, k := range c.Keys {
-		if k[0] != deviceKind && k[0] != grantKind && k[0] != keyChangeKind {
-			continue
-		}
-		v, err := x.tree.GetAt(c.Height, k)
-		if err != nil { // the disk; the node ends of it
-			x.log.Error("lists are out of date", "key", fmt.Sprintf("%x", k), "err", err)
-			continue
-		}
-		out = append(out, pair{k, v})
+func (x *Index) nudge() {
+	select {
+	case x.wake <- struct{}{}:
+	default:
 	}
-	return out
 }
 
-// Head implements api.Index.
+// Head implements api.Follower.
 func (x *Index) Head() api.Head {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	return x.head
 }
 
-// DevicesOf implements api.Index.
-func (x *Index) DevicesOf(id key.AccountID) ([]api.OwnedDevice, api.Head) {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	out := make([]api.OwnedDevice, 0, len(x.lists.owned[id]))
-	for _, dev := range x.lists.owned[id] {
-		d := x.lists.devices[dev]
-		out = append(out, api.OwnedDevice{ID: dev, Model: d.model, Epoch: d.epoch})
+// State implements api.Follower.
+func (x *Index) State() api.IndexState {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	s := api.IndexState{Ready: x.ready(), Failed: x.fault != nil}
+	if s.Ready {
+		s.Height, s.From, s.Filled = x.at.Height, x.at.From, x.older || x.at.From <= 1
 	}
-	return out, x.head
+	return s
 }
 
-// GrantsTo implements api.Index.
-func (x *Index) GrantsTo(id key.KeyID) ([]api.GrantRef, api.Head) {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	out := make([]api.GrantRef, 0, len(x.lists.given[id]))
-	for _, g := range x.lists.given[id] {
-		status := "active"
-		if g.status != state.Active {
-			status = "revoked"
+// ready reports whether lists can be had; mu is held.
+func (x *Index) ready() bool { return x.fault == nil && !x.wiping && x.at.Building == nil }
+
+func (x *Index) failed() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.fault
+}
+
+// Await implements api.Follower.
+func (x *Index) Await(ctx context.Context, height int64) {
+	for {
+		x.mu.Lock()
+		moved, there := x.moved, x.ready() && x.at.Height >= height || x.fault != nil
+		x.mu.Unlock()
+		if there {
+			return
 		}
-		out = append(out, api.GrantRef{ID: g.id, Issuer: g.issuer, Status: status})
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return
+		}
 	}
-	return out, x.head
 }
 
-// Watch implements api.Index. When blocks were missed the accounts are not
-// known, and f gets none.
+// set moves the index on, and wakes who waits for it.
+func (x *Index) set(change func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	change()
+	close(x.moved)
+	x.moved = make(chan struct{})
+}
+
+// Watch implements api.Follower. Of blocks that had to be skipped the accounts
+// are not known, and f gets none.
 func (x *Index) Watch(ctx context.Context, f func(api.Head, []key.AccountID)) {
 	w := &watcher{f}
 	x.watching.Lock()

@@ -230,12 +230,12 @@ func (db *DB) Get(key []byte) (value []byte, err error) {
 		return nil, err
 	}
 	defer db.leave()
-	return db.get(key)
+	return db.get(db.pebble, key)
 }
 
-func (db *DB) get(key []byte) (value []byte, err error) {
+func (db *DB) get(from pebble.Reader, key []byte) (value []byte, err error) {
 	defer db.failure.catch(&err)
-	found, closer, err := db.pebble.Get(key)
+	found, closer, err := from.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
 	}

@@ -235,6 +235,27 @@ func TestDB_FullDisk(t *testing.T) {
 	}
 }
 
+// Writes that do not wait for the disk end with the same error, not with the
+// process.
+func TestDB_FullDiskWithoutSync(t *testing.T) {
+	disk := kvtest.New()
+	db := open(t, "d", kv.Options{FS: disk, MemTableBytes: kv.MinMemTableBytes})
+	put(t, db, "before", "v")
+	disk.Fill("")
+	value := make([]byte, 16<<10)
+	var err error
+	for i := 0; err == nil && i < 10_000; i++ {
+		err = db.Set(fmt.Appendf(nil, "k%d", i), value, kv.NoSync)
+	}
+	if !errors.Is(err, kv.Full) {
+		t.Fatalf("got %v", err)
+	}
+	<-db.Failed()
+	if err := db.Set([]byte("x"), value, kv.NoSync); !errors.Is(err, kv.Full) {
+		t.Errorf("later: %v", err)
+	}
+}
+
 func TestDB_Corruption(t *testing.T) {
 	for _, suffix := range []string{".sst", ".log"} {
 		t.Run(suffix, func(t *testing.T) {

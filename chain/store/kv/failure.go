@@ -45,11 +45,18 @@ func (f *failure) get() error {
 // abort unwinds a call of ours out of pebble after Fatalf; catch ends it.
 type abort struct{}
 
-// catch turns an abort into the recorded fault. Other panics are bugs and pass.
+// catch turns an abort into the recorded fault; so it does with an error with
+// which pebble panics where its log cannot be written any more. Other panics are
+// bugs and pass.
 func (f *failure) catch(err *error) {
-	switch r := recover(); r.(type) {
+	switch r := recover(); r := r.(type) {
 	case nil:
 	case abort:
+		*err = f.get()
+	case runtime.Error:
+		panic(r)
+	case error:
+		f.set(fault(f.dir, "write", r))
 		*err = f.get()
 	default:
 		panic(r)
@@ -103,7 +110,7 @@ func (f *failure) background(err error) {
 }
 
 // guards are the functions that defer catch around a call into pebble.
-var guards = []string{"kv.(*DB).run", "kv.(*DB).get", "kv.(*DB).NewIterator", "kv.(*Iterator).step", "kv.openPebble"}
+var guards = []string{"kv.(*DB).run", "kv.(*DB).get", "kv.(*DB).iterate", "kv.(*DB).NewSnapshot", "kv.(*Iterator).step", "kv.openPebble"}
 
 // guarded tells whether one of the guards is on this goroutine's stack, so that
 // a panic would be caught. Only walked after a fatal fault.

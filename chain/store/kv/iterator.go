@@ -27,7 +27,11 @@ type Iterator struct {
 
 // NewIterator stands on the first key of [start, end) in the direction. Nil
 // bounds are open; empty ones are refused.
-func (db *DB) NewIterator(start, end []byte, direction Direction) (_ *Iterator, err error) {
+func (db *DB) NewIterator(start, end []byte, direction Direction) (*Iterator, error) {
+	return db.iterate(db.pebble, start, end, direction)
+}
+
+func (db *DB) iterate(over pebble.Reader, start, end []byte, direction Direction) (_ *Iterator, err error) {
 	if (start != nil && len(start) == 0) || (end != nil && len(end) == 0) {
 		return nil, &Error{Kind: BadKey, Dir: db.dir, Detail: "bound is empty"}
 	}
@@ -39,7 +43,7 @@ func (db *DB) NewIterator(start, end []byte, direction Direction) (_ *Iterator, 
 	}
 	defer db.leave()
 	defer db.failure.catch(&err)
-	inner, err := db.pebble.NewIter(&pebble.IterOptions{LowerBound: start, UpperBound: end})
+	inner, err := over.NewIter(&pebble.IterOptions{LowerBound: start, UpperBound: end})
 	if err != nil {
 		return nil, fault(db.dir, "iterate", err)
 	}

@@ -13,7 +13,7 @@ var layoutKey = []byte("\x00hybridos/layout")
 
 // claimLayout writes the record into an empty store, or checks the one there.
 func (db *DB) claimLayout(name string, version uint32) error {
-	record, err := db.get(layoutKey)
+	record, err := db.get(db.pebble, layoutKey)
 	if err != nil {
 		return err
 	}
