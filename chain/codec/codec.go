@@ -87,6 +87,14 @@ func Unmarshal(b []byte, v any, limit int) error {
 	if len(b) > limit {
 		return &Error{Kind: TooLarge, Detail: fmt.Sprintf("%d bytes, at most %d", len(b), limit)}
 	}
+	if onePass(b, v) {
+		return nil
+	}
+	return thorough(b, v)
+}
+
+// thorough is Unmarshal by the library: decode, encode again, compare.
+func thorough(b []byte, v any) error {
 	if err := decMode.Unmarshal(b, v); err != nil {
 		return &Error{Kind: Malformed, Detail: err.Error()}
 	}
