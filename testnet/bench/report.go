@@ -13,6 +13,7 @@ type Report struct {
 	Gate, Bare []roundTripRow
 	Ledgers    ledgerRows
 	Trees      []treeRow
+	Growth     growthRow
 	Agent      agentRow
 	Verdicts   []verdictRow
 	Phone      phoneRow
@@ -37,6 +38,7 @@ func (r *Report) write(out io.Writer, o Options) error {
 		}},
 		{"ledger", func() { r.ledgerTable(&b) }},
 		{"tree", func() { r.treeTable(&b) }},
+		{"growth", func() { r.growthTable(&b) }},
 		{"agent", func() { r.agentTable(&b) }},
 		{"verdict", func() { r.verdictTable(&b) }},
 		{"phone", func() { r.phoneTable(&b) }},
