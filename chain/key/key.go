@@ -68,6 +68,9 @@ var _ Signer = (*Private)(nil)
 func (p Public) Validate() error {
 	switch p.Alg {
 	case Secp256k1:
+		if isSecp256k1Point(p.Bytes) {
+			return nil
+		}
 		_, err := parseSecp256k1(p.Bytes)
 		return err
 	case P256:
