@@ -61,11 +61,12 @@ func (v *verified) verify(k key.Public, digest [32]byte, sig key.Signature) erro
 
 // nameOf hashes what was verified; key and signature have fixed lengths for
 // each algorithm, and the digest stands between them.
-func nameOf(k key.Public, digest [32]byte, sig key.Signature) [sha256.Size]byte {
+func nameOf(k key.Public, digest [32]byte, sig key.Signature) (out [sha256.Size]byte) {
 	h := sha256.New()
 	h.Write([]byte{byte(k.Alg), byte(len(k.Bytes))})
 	h.Write(k.Bytes)
 	h.Write(digest[:])
 	h.Write(sig)
-	return [sha256.Size]byte(h.Sum(nil))
+	h.Sum(out[:0])
+	return out
 }

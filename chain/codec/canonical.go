@@ -9,10 +9,12 @@ import (
 
 // Major types of RFC 8949 section 3.1 that the encoding uses.
 const (
+	majorUint   = 0
 	majorBytes  = 2
 	majorText   = 3
 	majorArray  = 4
 	majorMap    = 5
+	majorTag    = 6
 	majorSimple = 7
 )
 
@@ -22,19 +24,22 @@ const (
 // walk an implementation that decodes everything would refuse bytes that this
 // one accepts.
 func checkCanonical(b []byte) error {
-	rest, err := walk(b)
+	rest, err := walk(b, 0)
 	if err == nil && len(rest) > 0 {
 		err = malformed("bytes after the end")
 	}
 	return err
 }
 
-// walk checks the first item of b and gives what follows it. The caller has
-// bounded the depth.
-func walk(b []byte) ([]byte, error) {
+// walk checks the first item of b, which stands in depth containers, and gives
+// what follows it.
+func walk(b []byte, depth int) ([]byte, error) {
 	major, n, rest, err := head(b)
 	if err != nil {
 		return nil, err
+	}
+	if (major == majorArray || major == majorMap) && (depth >= MaxDepth || n > MaxItems) {
+		return nil, malformed("too deep or too many items")
 	}
 	switch major {
 	case majorBytes, majorText:
@@ -47,11 +52,13 @@ func walk(b []byte) ([]byte, error) {
 		return rest[n:], nil
 	case majorArray:
 		for ; n > 0 && err == nil; n-- {
-			rest, err = walk(rest)
+			rest, err = walk(rest, depth+1)
 		}
 		return rest, err
+	case majorTag:
+		return nil, malformed("tag")
 	case majorMap:
-		return walkMap(rest, n)
+		return walkMap(rest, n, depth+1)
 	default:
 		return rest, nil
 	}
@@ -59,10 +66,10 @@ func walk(b []byte) ([]byte, error) {
 
 // walkMap checks n pairs, whose encoded keys must rise (RFC 8949 section
 // 4.2.1).
-func walkMap(b []byte, n uint64) ([]byte, error) {
+func walkMap(b []byte, n uint64, depth int) ([]byte, error) {
 	var last []byte
 	for ; n > 0; n-- {
-		afterKey, err := walk(b)
+		afterKey, err := walk(b, depth)
 		if err != nil {
 			return nil, err
 		}
@@ -71,7 +78,7 @@ func walkMap(b []byte, n uint64) ([]byte, error) {
 			return nil, &Error{Kind: NotCanonical, Detail: "map keys out of order"}
 		}
 		last = k
-		if b, err = walk(afterKey); err != nil {
+		if b, err = walk(afterKey, depth); err != nil {
 			return nil, err
 		}
 	}

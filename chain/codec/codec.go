@@ -87,6 +87,14 @@ func Unmarshal(b []byte, v any, limit int) error {
 	if len(b) > limit {
 		return &Error{Kind: TooLarge, Detail: fmt.Sprintf("%d bytes, at most %d", len(b), limit)}
 	}
+	if onePass(b, v) {
+		return nil
+	}
+	return thorough(b, v)
+}
+
+// thorough is Unmarshal by the library: decode, encode again, compare.
+func thorough(b []byte, v any) error {
 	if err := decMode.Unmarshal(b, v); err != nil {
 		return &Error{Kind: Malformed, Detail: err.Error()}
 	}
@@ -137,21 +145,23 @@ func NewChainDigest(chainID string, genesisHash [sha256.Size]byte) ChainDigest {
 
 // Digest is what a signature covers, and the id of the message:
 // SHA-256(label || 0x00 || chain digest || body).
-func Digest(label Label, chain ChainDigest, body []byte) [sha256.Size]byte {
+func Digest(label Label, chain ChainDigest, body []byte) (out [sha256.Size]byte) {
 	h := sha256.New()
 	h.Write([]byte(label))
 	h.Write([]byte{0})
 	h.Write(chain[:])
 	h.Write(body)
-	return [sha256.Size]byte(h.Sum(nil))
+	h.Sum(out[:0])
+	return out
 }
 
 // Hash is Digest for values that belong to no ledger, such as the ids of keys:
 // SHA-256(label || 0x00 || body).
-func Hash(label Label, body []byte) [sha256.Size]byte {
+func Hash(label Label, body []byte) (out [sha256.Size]byte) {
 	h := sha256.New()
 	h.Write([]byte(label))
 	h.Write([]byte{0})
 	h.Write(body)
-	return [sha256.Size]byte(h.Sum(nil))
+	h.Sum(out[:0])
+	return out
 }

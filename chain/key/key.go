@@ -68,6 +68,9 @@ var _ Signer = (*Private)(nil)
 func (p Public) Validate() error {
 	switch p.Alg {
 	case Secp256k1:
+		if isSecp256k1Point(p.Bytes) {
+			return nil
+		}
 		_, err := parseSecp256k1(p.Bytes)
 		return err
 	case P256:
@@ -113,8 +116,22 @@ func (p Public) AccountID() AccountID { return AccountID(p.hash(codec.LabelAccou
 func (p Public) DeviceID() DeviceID { return DeviceID(p.hash(codec.LabelDevice)) }
 
 func (p Public) hash(l codec.Label) [IDSize]byte {
-	h := codec.Hash(l, codec.MustMarshal(p))
+	h := codec.Hash(l, p.encoding())
 	return [IDSize]byte(h[:IDSize])
+}
+
+// encoding is the canonical encoding, {1: algorithm, 2: bytes}, written down
+// here for the lengths of a point: a validator asks for some ids of keys in each
+// transaction.
+func (p Public) encoding() []byte {
+	const (
+		pairs2, key1, key2, bytes1 = 0xa2, 0x01, 0x02, 0x58 // RFC 8949 section 3.1
+		short, long                = 24, 0xff
+	)
+	if p.Alg >= short || len(p.Bytes) < short || len(p.Bytes) > long {
+		return codec.MustMarshal(p)
+	}
+	return append(append(make([]byte, 0, 64), pairs2, key1, byte(p.Alg), key2, bytes1, byte(len(p.Bytes))), p.Bytes...)
 }
 
 // String is the bech32m text form, "hospub1…". That of a passkey is long, and

@@ -431,3 +431,17 @@ func BenchmarkID(b *testing.B) {
 		pub.ID()
 	}
 }
+
+// TestPublic_IDs: ids are hashes of the canonical encoding, whatever the key's
+// length.
+func TestPublic_IDs(t *testing.T) {
+	for _, alg := range []key.Alg{0, 1, 23, 24, 255} {
+		for _, n := range []int{0, 1, 23, 24, 33, 255, 256, 700} {
+			p := key.Public{Alg: alg, Bytes: bytes.Repeat([]byte{7}, n)}
+			want := codec.Hash(codec.LabelKey, codec.MustMarshal(p))
+			if got := p.ID(); !bytes.Equal(got[:], want[:key.IDSize]) {
+				t.Errorf("algorithm %d, %d bytes: %x, want %x", alg, n, got[:], want[:key.IDSize])
+			}
+		}
+	}
+}

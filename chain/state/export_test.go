@@ -28,3 +28,15 @@ func WithRoles(k tx.Kind, roles []tx.Role, f func()) {
 	}
 	f()
 }
+
+// ExecutePlainly is Execute without a memory of decoded records.
+func ExecutePlainly(s Tree, b Block, t *tx.Tx) error {
+	o := NewOverlay(s)
+	if err := Check(o, b, t); err != nil {
+		return err
+	}
+	if err := Apply(o, b, t); err != nil {
+		return err
+	}
+	return o.Flush()
+}

@@ -25,4 +25,7 @@ const (
 	// MaxOpenProposals is how many of a governor's proposals may be open at a
 	// time, so that one whose key was stolen cannot fill the list for all.
 	MaxOpenProposals = 8
+	// maxRecalled is how many decoded records one transaction remembers; those of
+	// now touch at most seven.
+	maxRecalled = 16
 )

@@ -91,8 +91,12 @@ func (m *model) thing(r *rapid.T) *thing   { return rapid.SampledFrom(m.things).
 
 // try executes x and demands that it passes exactly if the model says so.
 func (m *model) try(r *rapid.T, x *tx.Tx, want bool) bool {
-	before := m.w.Tree.Clone()
+	before, plain := m.w.Tree.Clone(), m.w.Tree.Clone()
 	err := state.Execute(m.w.Tree, m.w.Block, x)
+	other := state.ExecutePlainly(plain, m.w.Block, x)
+	if fmt.Sprint(err) != fmt.Sprint(other) || !m.w.Tree.Equal(plain) {
+		r.Fatalf("%s: %v, without the memory of records %v; or the states differ", x.Body.Kind, err, other)
+	}
 	if (err == nil) != want {
 		r.Fatalf("%s: %v, the model says %v", x.Body.Kind, err, want)
 	}

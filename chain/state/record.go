@@ -159,7 +159,14 @@ func getEnvelope(v View, k []byte) ([]byte, error) {
 	return raw, nil
 }
 
-func get(v View, k []byte, into any, missing ErrorKind) error {
+func get[T any](v View, k []byte, into *T, missing ErrorKind) error {
+	memory := recallOf(v)
+	if memory != nil {
+		if known, ok := memory.find(k).(T); ok {
+			*into = known
+			return nil
+		}
+	}
 	raw, err := v.Get(k)
 	if err != nil {
 		return fmt.Errorf("read record %x: %w", k, err)
@@ -170,16 +177,22 @@ func get(v View, k []byte, into any, missing ErrorKind) error {
 	if err := codec.Unmarshal(raw, into, MaxRecord); err != nil {
 		return fmt.Errorf("record %x: %w", k, err)
 	}
+	if memory != nil {
+		memory.keep(k, *into)
+	}
 	return nil
 }
 
-func put(s Tree, k []byte, record any) error {
+func put[T any](s Tree, k []byte, record T) error {
 	raw, err := codec.Marshal(record)
 	if err != nil {
 		return err
 	}
 	if err := s.Set(k, raw); err != nil {
 		return fmt.Errorf("write record %x: %w", k, err)
+	}
+	if memory := recallOf(s); memory != nil {
+		memory.keep(k, record)
 	}
 	return nil
 }

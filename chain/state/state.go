@@ -88,7 +88,7 @@ func Apply(s Tree, b Block, t *tx.Tx) error {
 // Execute is Check and Apply on an overlay: either all of the transaction
 // reaches s, or nothing.
 func Execute(s Tree, b Block, t *tx.Tx) error {
-	o := NewOverlay(s)
+	o := newAttempt(s)
 	if err := Check(o, b, t); err != nil {
 		return err
 	}

@@ -34,14 +34,15 @@ var neverImported = []string{
 }
 
 // allowed are findings that cannot reach a result, each with its reason. Strict
-// packages may only have ranges over maps here. A row that fits nothing any more
-// fails the test.
+// packages may only have ranges over maps here, and a lock around what follows
+// from the program alone. A row that fits nothing any more fails the test.
 var allowed = []struct{ file, finding, why string }{
 	{"chain/abci/abci.go", "uses time.Now", "admission to the mempool only; no block method asks it"},
 	{"chain/abci/abci.go", "selects", "Err looks whether Failed is closed"},
 	{"chain/abci/abci.go", "uses a channel", "Failed tells the owner; nothing waits for it here"},
 	{"chain/abci/ahead.go", "starts a goroutine", "fills the cache of valid signatures, which changes no result"},
 	{"chain/abci/ahead.go", "uses runtime.GOMAXPROCS", "how many fill that cache"},
+	{"chain/codec/plan.go", "imports sync", "keeps a decoder for each type, which follows from the type alone"},
 	{"chain/command/command.go", "ranges over a map", "any critical extension gives the same kind; the order picks only the number in the text"},
 	{"chain/store/tree.go", "uses a channel", "Failed tells the owner; nothing waits for it here"},
 }
@@ -345,7 +346,7 @@ func TestDeterminism_Ledger(t *testing.T) {
 			i := slices.IndexFunc(allowed, func(a struct{ file, finding, why string }) bool {
 				return a.file == f.at.Filename && a.finding == f.what
 			})
-			if i < 0 || isStrict && f.what != "ranges over a map" {
+			if i < 0 || isStrict && f.what != "ranges over a map" && f.what != "imports sync" {
 				t.Errorf("%s: %s", f.at, f.what)
 				continue
 			}

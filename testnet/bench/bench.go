@@ -11,6 +11,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -32,7 +33,7 @@ type Options struct {
 const maxTreeKeys = 10_000_000
 
 // Parts are the names that Options.Only takes, in the order of the report.
-var Parts = []string{"gate", "transport", "ledger", "tree", "agent", "verdict", "phone"}
+var Parts = []string{"gate", "transport", "ledger", "tree", "growth", "agent", "verdict", "phone"}
 
 // wants tells whether a part is to be measured.
 func (o Options) wants(part string) bool { return len(o.Only) == 0 || slices.Contains(o.Only, part) }
@@ -41,6 +42,9 @@ func (o Options) wants(part string) bool { return len(o.Only) == 0 || slices.Con
 func (o Options) validate() error {
 	if o.Rounds < 5 {
 		return fmt.Errorf("%d rounds: medians need at least 5", o.Rounds)
+	}
+	if len(o.TreeKeys) == 0 && (o.wants("tree") || o.wants("growth")) {
+		return errors.New("no size of a tree is given")
 	}
 	for _, n := range o.TreeKeys {
 		if n < 1 || n > maxTreeKeys {
@@ -80,6 +84,10 @@ func Run(ctx context.Context, o Options, out, talk io.Writer) error {
 		}},
 		{"tree", "the state tree beside bare iavl", func() (err error) {
 			report.Trees, err = treeFigures(ctx, o)
+			return err
+		}},
+		{"growth", "how the state grows", func() (err error) {
+			report.Growth, err = growthFigures(ctx, o)
 			return err
 		}},
 		{"agent", "the device agent", func() (err error) {

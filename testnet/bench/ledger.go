@@ -42,11 +42,12 @@ type ledgerRows struct {
 	Rows   []ledgerRow
 	Verify time.Duration
 	Light  lightRow
+	Waits  []latencyRow
 }
 
-// load makes the transactions of one round, one list for each vendor, to be
-// sent in order.
-type load func(round int) ([][][]byte, error)
+// load makes the transactions of one round, n for each vendor, to be sent in
+// order; from is how many each has sent before.
+type load func(from, n int) ([][][]byte, error)
 
 // ledgers measures our ledger and kvstore in turn under the same load.
 func ledgers(ctx context.Context, o Options) (out ledgerRows, err error) {
@@ -83,11 +84,14 @@ func ledgers(ctx context.Context, o Options) (out ledgerRows, err error) {
 	if err != nil {
 		return out, err
 	}
-	out, err = compareLedgers(ctx, o.Rounds, []*network{ours, theirs}, []load{
-		func(round int) ([][][]byte, error) { return registrations(ours.doc, makers, round) },
+	nets, loads := []*network{ours, theirs}, []load{
+		func(from, n int) ([][][]byte, error) { return registrations(ours.doc, makers, from, n) },
 		keyValues,
-	})
-	if err != nil {
+	}
+	if out, err = compareLedgers(ctx, o.Rounds, nets, loads); err != nil {
+		return out, err
+	}
+	if out.Waits, err = latencies(ctx, o.Rounds, nets, loads, (o.Rounds+1)*perVendor); err != nil {
 		return out, err
 	}
 	out.Light, err = ours.lightSteps(ctx)
@@ -103,7 +107,7 @@ func compareLedgers(ctx context.Context, rounds int, nets []*network, loads []lo
 	rows := make([]ledgerRow, len(nets))
 	for round := range rounds + 1 {
 		for i, n := range nets {
-			txs, err := loads[i](round)
+			txs, err := loads[i](round*perVendor, perVendor)
 			if err != nil {
 				return out, err
 			}
@@ -244,16 +248,16 @@ func vendorsOf(makers []*key.Private) []genesis.Vendor {
 }
 
 // registrations is our load: each vendor registers devices.
-func registrations(doc *genesis.Doc, makers []*key.Private, round int) ([][][]byte, error) {
+func registrations(doc *genesis.Doc, makers []*key.Private, from, count int) ([][][]byte, error) {
 	chain, expires := doc.Chain(), uint64(time.Now().Add(time.Hour).Unix())
 	out := make([][][]byte, len(makers))
 	for i, maker := range makers {
-		for n := range perVendor {
+		for n := range count {
 			dev, err := key.Generate(rand.Reader)
 			if err != nil {
 				return nil, err
 			}
-			t, err := tx.New(maker.Public().AccountID(), uint64(round*perVendor+n), expires,
+			t, err := tx.New(maker.Public().AccountID(), uint64(from+n), expires,
 				&tx.RegisterDevice{Key: dev.Public(), SealKey: [32]byte{1}, Model: "bench"})
 			if err != nil {
 				return nil, err
@@ -266,12 +270,12 @@ func registrations(doc *genesis.Doc, makers []*key.Private, round int) ([][][]by
 }
 
 // keyValues is kvstore's load: as many pairs, of the size of a registration.
-func keyValues(round int) ([][][]byte, error) {
+func keyValues(from, count int) ([][][]byte, error) {
 	out := make([][][]byte, loadVendors)
 	pad := strings.Repeat("v", registrationSize-24)
 	for i := range out {
-		for n := range perVendor {
-			out[i] = append(out[i], fmt.Appendf(nil, "%07d.%07d.%07d=%s", round, i, n, pad))
+		for n := range count {
+			out[i] = append(out[i], fmt.Appendf(nil, "%015d.%07d=%s", from+n, i, pad))
 		}
 	}
 	return out, nil

@@ -29,6 +29,7 @@ const validators = 4
 type network struct {
 	name  string
 	doc   *genesis.Doc
+	homes []string
 	procs []*exec.Cmd
 	rpc   []*http.HTTP
 }
@@ -95,7 +96,7 @@ func (n *network) start(root, listen, peers string, run launch) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
-	n.procs = append(n.procs, cmd)
+	n.homes, n.procs = append(n.homes, root), append(n.procs, cmd)
 	c, err := http.New("http://"+rpc, "/websocket")
 	if err != nil {
 		return err

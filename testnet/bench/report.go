@@ -13,6 +13,7 @@ type Report struct {
 	Gate, Bare []roundTripRow
 	Ledgers    ledgerRows
 	Trees      []treeRow
+	Growth     growthRow
 	Agent      agentRow
 	Verdicts   []verdictRow
 	Phone      phoneRow
@@ -37,6 +38,7 @@ func (r *Report) write(out io.Writer, o Options) error {
 		}},
 		{"ledger", func() { r.ledgerTable(&b) }},
 		{"tree", func() { r.treeTable(&b) }},
+		{"growth", func() { r.growthTable(&b) }},
 		{"agent", func() { r.agentTable(&b) }},
 		{"verdict", func() { r.verdictTable(&b) }},
 		{"phone", func() { r.phoneTable(&b) }},
@@ -72,6 +74,22 @@ func (r *Report) ledgerTable(b *strings.Builder) {
 		fmt.Fprintf(b, "A light client took %s of CPU for each of %d headers in a row, and %s for a jump to the last one; a header with its commit and %d validators has %d bytes.\n\n",
 			micro(l.Step), l.Steps, micro(l.Jump), validators, l.Bytes)
 	}
+	r.latencyTable(b)
+}
+
+func (r *Report) latencyTable(b *strings.Builder) {
+	if len(r.Ledgers.Waits) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "### How long a transaction takes\n\nFrom the moment at which a transaction was due to the answer that it is in a block: %d a second at all validators in turn, %d a round, each sent when it is due whatever has become of those before. The bar is 1.2 times the pause after a block (500 ms) and 250 ms.\n\n| ledger and way | p50 | p99 | no answer in %s | bar for p50 |\n|---|---|---|---|---|\n", latencyRate, latencyTotal, latencyWait)
+	for i, w := range r.Ledgers.Waits {
+		bar := ""
+		if i == 0 {
+			bar = fmt.Sprintf("%d ms %s", latencyBar.Milliseconds(), holds(w.P50 <= latencyBar))
+		}
+		fmt.Fprintf(b, "| %s | %d ms | %d ms | %d | %s |\n", w.Name, w.P50.Milliseconds(), w.P99.Milliseconds(), w.Late, bar)
+	}
+	b.WriteString("\n")
 }
 
 func (r *Report) treeTable(b *strings.Builder) {

@@ -34,7 +34,7 @@ func TestTrees_BothSides(t *testing.T) {
 }
 
 func TestOptions_Only(t *testing.T) {
-	if err := (Options{Rounds: 5, Only: []string{"tree", "ledger"}}).validate(); err != nil {
+	if err := (Options{Rounds: 5, Only: []string{"tree", "ledger"}, TreeKeys: []int{1}}).validate(); err != nil {
 		t.Error(err)
 	}
 	if err := (Options{Rounds: 5, Only: []string{"weather"}}).validate(); err == nil {
