@@ -35,6 +35,9 @@ const (
 	FamilyClaim Family = 'p'
 	// FamilyTime: the stored floor of the clock, one record.
 	FamilyTime Family = 'f'
+	// FamilyPolicy: the newest policy that the owner's signature was found under,
+	// one record.
+	FamilyPolicy Family = 'y'
 )
 
 // Key is a record's key in a family.
