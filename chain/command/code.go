@@ -80,6 +80,9 @@ const (
 	// UserNotVerified: an assertion without PIN or biometrics.
 	UserNotVerified Code = 46
 
+	// TooFewSigners: the owner's policy asks for more keys than have signed.
+	TooFewSigners Code = 48
+
 	// GrantRevoked: the grant is dead.
 	GrantRevoked Code = 50
 	// GrantExpired: the grant's time is over.
@@ -107,6 +110,8 @@ const (
 	// Untrusted: the ledger's view was refused, since it shows rights that
 	// nobody signed for.
 	Untrusted Code = 61
+	// NotSealed: the owner's policy asks for a command that is sealed in a block.
+	NotSealed Code = 62
 
 	// NoMethod: the device has no such endpoint or method.
 	NoMethod Code = 70
@@ -135,10 +140,11 @@ var codeNames = []struct {
 	{BadSignature, "bad_signature"}, {HighS, "high_s"},
 	{WrongChallenge, "wrong_challenge"}, {WrongOrigin, "wrong_origin"}, {WrongRP, "wrong_rp"},
 	{UserNotPresent, "user_not_present"}, {UserNotVerified, "user_not_verified"},
+	{TooFewSigners, "too_few_signers"},
 	{GrantRevoked, "grant_revoked"}, {GrantExpired, "grant_expired"}, {GrantNotYet, "grant_not_yet"},
 	{NotGranted, "not_granted"}, {NotAllowed, "not_allowed"}, {ForgedGrant, "forged_grant"},
 	{OutsideWindow, "outside_window"}, {UsedUp, "used_up"}, {GrantRate, "grant_rate"}, {UnknownZone, "unknown_zone"},
-	{Stale, "stale"}, {Untrusted, "untrusted"},
+	{Stale, "stale"}, {Untrusted, "untrusted"}, {NotSealed, "not_sealed"},
 	{NoMethod, "no_method"}, {Failed, "failed"}, {TimedOut, "timed_out"}, {Interrupted, "interrupted"}, {Internal, "internal"},
 }
 

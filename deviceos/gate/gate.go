@@ -49,7 +49,7 @@ type Actuator interface {
 	Actuate(ctx context.Context, o Order) ([]byte, error)
 }
 
-// Config is what a gate stands on. All but Limits and Logger are needed.
+// Config is what a gate stands on. All but Floor, Limits and Logger are needed.
 type Config struct {
 	Chain    codec.ChainDigest
 	Device   *key.Private
@@ -58,7 +58,10 @@ type Config struct {
 	Ledger   Ledger
 	Actuator Actuator
 	// Class gives the class of a method, false for one that does not exist.
-	Class  func(endpoint, method string) (peripheral.Class, bool)
+	Class func(endpoint, method string) (peripheral.Class, bool)
+	// Floor gives the loosest class that an owner's policy may set for a method;
+	// nil: that of Class.
+	Floor  func(endpoint, method string) peripheral.Class
 	Limits Limits
 	Logger *slog.Logger // nil: none
 }
@@ -280,8 +283,7 @@ func (g *Gate) update(ctx context.Context) {
 // the method.
 func (g *Gate) authorise(ctx context.Context, r *request) error {
 	b := &r.cmd.Body
-	class, known := g.cfg.Class(b.Endpoint, b.Method)
-	err := g.freshen(ctx, r, class)
+	want, known, err := g.meet(ctx, r)
 	r.head = g.cfg.Ledger.Head()
 	if err != nil {
 		return err
@@ -293,7 +295,29 @@ func (g *Gate) authorise(ctx context.Context, r *request) error {
 	if !known {
 		return refuse(command.NoMethod, "no %s at %s", b.Method, b.Endpoint)
 	}
-	return nil
+	return want.met()
+}
+
+// meet makes the right fresh enough for the method. What is learned on the way
+// may be a stricter policy.
+func (g *Gate) meet(ctx context.Context, r *request) (demand, bool, error) {
+	b := &r.cmd.Body
+	class, known := g.cfg.Class(b.Endpoint, b.Method)
+	floor := class
+	if g.cfg.Floor != nil && known {
+		floor = g.cfg.Floor(b.Endpoint, b.Method)
+	}
+	want := g.rights.demands(b.Endpoint, b.Method, class, floor)
+	for {
+		if err := g.freshen(ctx, r, want.class); err != nil {
+			return want, known, err
+		}
+		now := g.rights.demands(b.Endpoint, b.Method, class, floor)
+		if want.class.AtLeast(now.class) == want.class { // rises three times at most
+			return now, known, nil
+		}
+		want = now
+	}
 }
 
 // freshen makes sure that the right was proven under a head that the class

@@ -42,6 +42,8 @@ const (
 	// maxOwner is the longest record of the pinned owner: tx.MaxKeys keys, and a
 	// passkey has up to 700 bytes.
 	maxOwner = 16 << 10
+	// maxPolicy is the longest stored policy: tx.MaxRules rules of two names.
+	maxPolicy = 16 << 10
 )
 
 // Limits are the device's own bounds. A zero means the default.

@@ -36,6 +36,8 @@ type rights struct {
 	bad    uint64           // height of a head whose view of the owner was refused
 	badErr error
 	grants map[tx.ID]*heldGrant
+
+	policies policies
 }
 
 // heldGrant is a grant whose chain of signatures has been checked.
@@ -74,7 +76,7 @@ func openRights(cfg Config, device key.DeviceID) (*rights, error) {
 		return nil, fmt.Errorf("the store belongs to %s, the key to %s", own.Device, device)
 	}
 	r.own = own
-	return r, nil
+	return r, r.loadPolicy()
 }
 
 func (r *rights) owner() (state.Ownership, bool) {
@@ -172,7 +174,7 @@ func (h holder) freshFor(c peripheral.Class, newest Head, now time.Time) bool {
 	if h.head.Height == 0 || now.Sub(h.head.Time) > c.Age() {
 		return false
 	}
-	return c != peripheral.Access || h.head.Height >= newest.Height
+	return c.Age() > peripheral.Access.Age() || h.head.Height >= newest.Height
 }
 
 // renew proves the owner, and a grant if one is named, under the newest head.
@@ -238,12 +240,22 @@ func (r *rights) follow(ctx context.Context, view state.View, head Head) error {
 	if errors.Is(err, state.Released) {
 		return r.letGo(err)
 	}
+	var policy policies
+	if err == nil {
+		policy, err = r.renewPolicy(w, next)
+		if w.failed != nil {
+			return refuse(command.Stale, "policy not proven: %v", w.failed)
+		}
+	}
 	if err != nil {
 		err = refuse(command.Untrusted, "height %d: %v", head.Height, err)
-		r.log.Error("the ledger shows an owner that nobody signed for", "height", head.Height, "error", err)
+		r.log.Error("the ledger shows an owner or a policy that nobody signed for", "height", head.Height, "error", err)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.bad, r.badErr = head.Height, err
+		return err
+	}
+	if err := r.keepPolicy(policy); err != nil {
 		return err
 	}
 	return r.follows(*own, next, head)

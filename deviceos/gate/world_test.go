@@ -153,6 +153,7 @@ type world struct {
 	vault  *vault.Vault
 	gate   *gate.Gate
 	limits gate.Limits
+	floor  func(endpoint, method string) peripheral.Class
 
 	device, owner, guest, vendor, stranger *key.Private
 
@@ -249,13 +250,15 @@ func (w *world) open() {
 	w.t.Cleanup(func() { v.Close() })
 	w.vault = v
 	w.gate, err = gate.Open(gate.Config{
-		Chain: w.chain, Device: w.device, Vault: v, Clock: clock.New(func() time.Time { return w.now }),
-		Ledger: w.ledger, Actuator: w.bolt, Class: classes, Limits: w.limits,
+		Chain: w.chain, Device: w.device, Vault: v, Clock: clockAt(w),
+		Ledger: w.ledger, Actuator: w.bolt, Class: classes, Floor: w.floor, Limits: w.limits,
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 }
+
+func clockAt(w *world) *clock.Clock { return clock.New(func() time.Time { return w.now }) }
 
 // restart ends the device in an orderly way and starts it again.
 func (w *world) restart() {

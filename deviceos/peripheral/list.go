@@ -21,6 +21,7 @@ type Endpoint struct {
 type Method struct {
 	Name  string
 	Class Class // left out: Access
+	Floor Class // the loosest class that an owner may choose; left out: Access
 }
 
 // BusName is the method's name on the bus.
@@ -31,10 +32,10 @@ func (e Endpoint) BusName(method string) string { return e.App + "/" + method }
 func Endpoints() []Endpoint {
 	return []Endpoint{
 		{Name: "lock", App: "lock", Methods: []Method{
-			{Name: "lock", Class: Access},
-			{Name: "open", Class: Access},
-			{Name: "state", Class: Read},
-			{Name: "unlock", Class: Access},
+			{Name: "lock", Class: Access, Floor: Comfort},
+			{Name: "open", Class: Access, Floor: Comfort},
+			{Name: "state", Class: Read, Floor: Read},
+			{Name: "unlock", Class: Access, Floor: Comfort},
 		}},
 	}
 }
@@ -58,4 +59,11 @@ func Find(endpoint, method string) (Endpoint, Method, bool) {
 func ClassOf(endpoint, method string) (Class, bool) {
 	_, m, ok := Find(endpoint, method)
 	return m.Class, ok
+}
+
+// FloorOf gives the loosest class that an owner may choose for a method; Access
+// for one that does not exist.
+func FloorOf(endpoint, method string) Class {
+	_, m, _ := Find(endpoint, method)
+	return m.Floor
 }

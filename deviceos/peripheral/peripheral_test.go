@@ -25,6 +25,9 @@ func TestEndpoints_WellFormed(t *testing.T) {
 			if c, ok := ClassOf(e.Name, m.Name); !ok || c != m.Class {
 				t.Errorf("class of %s.%s", e.Name, m.Name)
 			}
+			if f := FloorOf(e.Name, m.Name); f != m.Floor || m.Class.AtLeast(f) != m.Class {
+				t.Errorf("floor of %s.%s is stricter than its class", e.Name, m.Name)
+			}
 		}
 		if !slices.IsSorted(names) {
 			t.Errorf("methods of %q are not in order", e.Name)
@@ -33,10 +36,24 @@ func TestEndpoints_WellFormed(t *testing.T) {
 	if _, ok := ClassOf("lock", "melt"); ok {
 		t.Error("a method out of nowhere")
 	}
-	for c, name := range map[Class]string{Read: "R0", Comfort: "R1", Access: "R2"} {
+	for c, name := range map[Class]string{Read: "R0", Comfort: "R1", Access: "R2", Sealed: "R3"} {
 		if c.String() != name || c.Age() <= 0 {
 			t.Errorf("%s is not %s", c, name)
 		}
+	}
+	order := []Class{Read, Comfort, Access, Sealed}
+	for i, c := range order {
+		if ClassFor(tx.Freshness(i)) != c || ClassFor(99) != Sealed {
+			t.Errorf("R%d is %s", i, ClassFor(tx.Freshness(i)))
+		}
+		for j, d := range order {
+			if c.AtLeast(d) != order[max(i, j)] {
+				t.Errorf("of %s and %s the stricter is %s", c, d, c.AtLeast(d))
+			}
+		}
+	}
+	if FloorOf("lock", "melt") != Access {
+		t.Error("a method out of nowhere has a loose floor")
 	}
 	var unset Class
 	if unset != Access {

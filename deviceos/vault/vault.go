@@ -37,6 +37,9 @@ const (
 	FamilyTime Family = 'f'
 	// FamilyUse: how often a grant was used, by grant id.
 	FamilyUse Family = 'u'
+	// FamilyPolicy: the newest policy that the owner's signature was found under,
+	// one record.
+	FamilyPolicy Family = 'y'
 )
 
 // Key is a record's key in a family.

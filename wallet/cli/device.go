@@ -16,7 +16,8 @@ import (
 func (a *App) deviceCommand() *cobra.Command {
 	return group("device", "Pair devices and see which you know",
 		a.devicePair(), a.deviceList(), a.deviceRename(), a.deviceForget(),
-		a.deviceRelease(), a.deviceLost(), a.deviceFound())
+		a.deviceRelease(), a.deviceLost(), a.deviceFound(),
+		a.devicePolicy(), a.deviceAddresses())
 }
 
 // Owner states of a device, as shown.

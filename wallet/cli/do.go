@@ -214,6 +214,8 @@ func advice(c command.Code) string {
 		return "wait a little, then do it again"
 	case command.NoMethod:
 		return "check the name of the method"
+	case command.TooFewSigners, command.NotSealed:
+		return "hos device policy DEVICE shows what its owner asks for"
 	case command.Untrusted:
 		return "ask the operators of the ledger: the device sees rights that nobody signed"
 	case command.WrongChain:

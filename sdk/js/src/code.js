@@ -8,9 +8,10 @@ export const CODES = Object.freeze({
   expired: 20, not_yet: 21, life_too_long: 22,
   unknown_key: 30, unknown_grant: 31, replayed: 32, jump_too_far: 33, rate_limited: 34, too_many_lanes: 35, bad_grant_body: 36,
   bad_signature: 40, high_s: 41, wrong_challenge: 42, wrong_origin: 43, wrong_rp: 44, user_not_present: 45, user_not_verified: 46,
+  too_few_signers: 48,
   grant_revoked: 50, grant_expired: 51, grant_not_yet: 52, not_granted: 53, not_allowed: 54, forged_grant: 55,
   outside_window: 56, used_up: 57, grant_rate: 58, unknown_zone: 59,
-  stale: 60, untrusted: 61,
+  stale: 60, untrusted: 61, not_sealed: 62,
   no_method: 70, failed: 71, timed_out: 72, interrupted: 73, internal: 74,
 })
 

@@ -66,6 +66,8 @@ const BY_CODE = {
 
   stale: say('wait', 'The lock waits for news', `It has not heard from the ledger lately and will not open on old news. ${NOTHING} Wait some seconds and try again.`),
   untrusted: say('bad', 'The ledger shows something wrong', `The lock saw rights that nobody signed for, and keeps to the old ones. ${NOTHING} Tell the owner.`),
+  not_sealed: say('no', 'The owner asks for more', `This needs an entry on the ledger, which this page cannot make. ${NOTHING} Ask the owner.`),
+  too_few_signers: say('no', 'One key is not enough', `The owner wants more than one key for this. ${NOTHING} Ask the owner.`),
 
   no_method: say('no', 'The lock cannot do that', NOTHING),
   failed: say('no', 'The lock did not move', 'It understood, but its mechanism reports a fault. Look at the lock.'),
