@@ -1,6 +1,8 @@
 package command
 
 import (
+	"maps"
+
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/tx"
 )
@@ -11,12 +13,11 @@ const ExtGrantBody = 7
 
 // WithGrantBody adds the body of the private grant that the command uses.
 func (b *Body) WithGrantBody(body []byte) {
-	ext := map[uint64]codec.Raw{ExtGrantBody: codec.MustMarshal(body)}
-	for n, v := range b.Ext {
-		if n != ExtGrantBody {
-			ext[n] = v
-		}
+	ext := maps.Clone(b.Ext) // a copied Body shares its map
+	if ext == nil {
+		ext = make(map[uint64]codec.Raw)
 	}
+	ext[ExtGrantBody] = codec.MustMarshal(body)
 	b.Ext = ext
 }
 

@@ -72,7 +72,7 @@ var builders = map[tx.Kind]func() tx.Payload{
 	tx.KindSetAddresses: func() tx.Payload {
 		return &tx.SetAddresses{Device: dev.Public().DeviceID(), Epoch: 1, Addrs: []string{"/ip4/192.0.2.7/tcp/27800/p2p/" + peerID}}
 	},
-	tx.KindDelegateGrant:  func() tx.Payload { return &tx.DelegateGrant{Parent: tx.ID{3}, Grant: narrowed()} },
+	tx.KindDelegateGrant: func() tx.Payload { return &tx.DelegateGrant{Parent: tx.ID{3}, Grant: narrowed()} },
 }
 
 func build(t testing.TB, k tx.Kind) *tx.Tx {

@@ -12,6 +12,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/tx"
+	"github.com/hybridos-net/hybridos/wallet/explain"
 	"github.com/hybridos-net/hybridos/wallet/home"
 	"github.com/hybridos-net/hybridos/wallet/ticket"
 )
@@ -47,12 +48,13 @@ func (a *App) grantAccept() *cobra.Command {
 type inviteResult struct {
 	header
 	Grant     tx.ID         `json:"grant"`
-	Owner     key.AccountID `json:"owner"`
+	Owner     key.AccountID `json:"owner"` // or who gave it on
 	Device    key.DeviceID  `json:"device"`
 	Name      string        `json:"name"`
 	Methods   []string      `json:"methods"`
 	NotBefore uint64        `json:"not_before"`
 	NotAfter  uint64        `json:"not_after"`
+	limitInfo
 }
 
 // accept keeps an invitation. Whether the owner's signature is real is for the
@@ -73,6 +75,15 @@ func (w *wallet) accept(ctx context.Context, i ticket.Invite, name string) error
 	if _, err := w.app.show(i.Tx, w.deviceName); err != nil {
 		return err
 	}
+	if i.Private != nil {
+		sum, err := explain.Private(i.Chain, i.Private, w.deviceName)
+		if err == nil {
+			err = w.app.tell(sum)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	if err := w.home.Pin(ctx, doc, append(w.app.givenNodes(), i.Nodes...)); err != nil {
 		return doing("remember the ledger", err)
 	}
@@ -83,7 +94,7 @@ func (w *wallet) accept(ctx context.Context, i ticket.Invite, name string) error
 	if err := w.home.PutInvite(ctx, home.Invite{ID: i.ID(), Text: i.String()}); err != nil {
 		return doing("remember the invitation", err)
 	}
-	out := inviteResult{head("hos.invitation"), i.ID(), i.Tx.Body.Account, i.Target.Device, d.Name, methodTexts(i.Grant), i.Grant.NotBefore, i.Grant.NotAfter}
+	out := inviteResult{head("hos.invitation"), i.ID(), i.Tx.Body.Account, i.Target.Device, d.Name, methodTexts(i.Grant), i.Grant.NotBefore, i.Grant.NotAfter, limitInfo(limitsOf(i.Tx, i.Grant))}
 	return w.app.print(out, func(o io.Writer) {
 		fmt.Fprintf(o, "You may use %s now.\ngrant\t%s\nmethods\t%s\n", d.Name, out.Grant, strings.Join(out.Methods, ", "))
 	})

@@ -226,7 +226,7 @@ func (s *session) addGrantToPhone(ctx context.Context, o grantOptions, g draft.G
 	done := &phone.Done{Status: phone.Added, Text: "You may use " + d.Name + " now.", Devices: offer.Devices}
 	if err == nil {
 		done.Grants = [][]byte{c.tx.Bytes()}
-		if keepErr := s.keepGrant(ctx, c, d, o.name); keepErr != nil {
+		if keepErr := s.keepGrant(ctx, c, c.tx.Payload.(*tx.CreateGrant), d, o.name); keepErr != nil {
 			s.app.say("The grant %s is in force, and could not be remembered here.", c.id)
 			err = keepErr
 		}
@@ -238,7 +238,7 @@ func (s *session) addGrantToPhone(ctx context.Context, o grantOptions, g draft.G
 		return doing("remember the phone's name", err)
 	}
 	s.app.say("Grant %s is in force.", c.id)
-	return s.printGrant(c, d, "", "done: the phone may use "+d.Name)
+	return s.printGrant(c, c.tx.Payload.(*tx.CreateGrant), d, "", "done: the phone may use "+d.Name)
 }
 
 // guestOffer tells a guest's phone about the device, one entry for each

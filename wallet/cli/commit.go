@@ -115,6 +115,12 @@ func tookEffect(v state.View, t *tx.Tx) error {
 			return err
 		}
 		next = r.Sequence
+	case tx.KindDelegateGrant:
+		r, err := state.GetGrant(v, t.Payload.(*tx.DelegateGrant).Parent)
+		if err != nil {
+			return err
+		}
+		next = r.Next
 	case tx.KindPropose, tx.KindApprove:
 		r, err := state.GetGovernor(v, t.Body.Account)
 		if err != nil {

@@ -202,6 +202,16 @@ func advice(c command.Code) string {
 		return "ask the owner for a grant; hos grant list"
 	case command.GrantNotYet:
 		return "wait until the grant begins; hos grant list"
+	case command.OutsideWindow:
+		return "try at an hour at which the grant holds; hos grant list"
+	case command.UsedUp:
+		return "the grant's uses are spent; ask the owner for another"
+	case command.GrantRate:
+		return "the grant allows only so many in a time; hos grant list"
+	case command.UnknownZone:
+		return "ask the owner for a grant in a time zone that the device knows"
+	case command.BadGrantBody:
+		return "accept the invitation to the private grant again; hos grant accept INVITATION"
 	case command.UnknownKey, command.NotAllowed:
 		return "hos key show prints the key of this wallet; hos device list tells who owns the device"
 	case command.Replayed, command.JumpTooFar:

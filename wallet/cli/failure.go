@@ -226,6 +226,8 @@ var verdicts = []struct {
 	{state.NoGrant, exitNotFound, "hos grant list"},
 	{state.GrantRevoked, exitFailure, "it has ended already; hos grant list"},
 	{state.NotIssuer, exitDenied, "only who gave a grant can end it"},
+	{state.NotNarrower, exitDenied, "what is given on allows less, never more; hos grant list shows what the grant allows"},
+	{state.TooManyGrants, exitDenied, "ask the owner for another grant"},
 
 	{state.GovernanceOff, exitDenied, "the genesis document of this ledger names no governors; only a new ledger can have them"},
 	{state.NoGovernor, exitDenied, "hos gov list shows the governors; --key-file is the file of a governor's key"},

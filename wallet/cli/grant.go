@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/chain/tx"
@@ -20,7 +21,7 @@ import (
 
 func (a *App) grantCommand() *cobra.Command {
 	return group("grant", "Let somebody use a device for a while, and end it",
-		a.grantAdd(), a.grantRevoke(), a.grantList(), a.grantAccept())
+		a.grantAdd(), a.grantDelegate(), a.grantRevoke(), a.grantList(), a.grantAccept())
 }
 
 // grantOptions are the flags of grant add.
@@ -33,6 +34,8 @@ type grantOptions struct {
 	force            bool
 	toPhone          bool
 	phone            phoneOptions
+	terms            termOptions
+	private          bool
 }
 
 func (a *App) grantAdd() *cobra.Command {
@@ -42,9 +45,16 @@ func (a *App) grantAdd() *cobra.Command {
 		Long: `Gives the holder of a public key (hos key show) the right to call methods of a
 device for a time, and prints an invitation line for them: hos grant accept LINE.
 With --phone it prints a link instead, which a guest opens on a phone: the phone
-makes a passkey, and that gets the grant.`,
+makes a passkey, and that gets the grant.
+
+--window, --uses and --rate narrow the grant; the device holds it to them. With
+--delegate N the guest may give a part of it on (hos grant delegate), N one after
+the other. With --private the ledger gets to know the device, not who may do what:
+that stands in the invitation alone, and goes to the device with each command.`,
 		Example: `  hos grant add --device front-door --to hospub1… --method lock.open --for 24h
   hos grant add --to hospub1… --method lock.open,lock.state --until 2030-01-31T18:00:00Z
+  hos grant add --to hospub1… --method lock.open --for 720h --window "mon-fri 08:00-18:00 Europe/Berlin" --rate 5/1h
+  hos grant add --to hospub1… --method lock.open --for 24h --uses 1 --private
   hos grant add front-door lock.open --for 24h --phone`,
 		ValidArgsFunction: a.completeDevices,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -75,6 +85,8 @@ makes a passkey, and that gets the grant.`,
 	f.StringVarP(&o.out, "out", "o", "", "file to write the invitation to (default: standard output)")
 	f.BoolVar(&o.force, "force", false, "replace the file")
 	f.BoolVar(&o.toPhone, "phone", false, "make a link for the guest's phone, instead of --to")
+	f.BoolVar(&o.private, "private", false, "keep from the ledger who may do what")
+	o.terms.flags(c)
 	o.phone.flags(c)
 	return c
 }
@@ -122,8 +134,14 @@ func (a *App) parseGrant(o grantOptions) (draft.Grant, error) {
 		}
 		g.Methods = append(g.Methods, m)
 	}
-	if o.name != "" && !home.ValidName(o.name) {
-		return g, usagef("--name %q: want 1 to %d of a-z, 0-9, '-' and '_'", o.name, home.MaxName)
+	if err := validGuestName(o.name); err != nil {
+		return g, err
+	}
+	if g.Terms, err = o.terms.parse(); err != nil {
+		return g, err
+	}
+	if err := o.fits(); err != nil {
+		return g, err
 	}
 	now := a.cfg.Now()
 	g.From = now.Add(-skew)
@@ -174,6 +192,7 @@ type grantResult struct {
 	NotAfter   uint64       `json:"not_after"`
 	Height     int64        `json:"height"`
 	Invitation string       `json:"invitation"` // empty: a phone has the grant
+	limitInfo
 }
 
 func (s *session) addGrant(ctx context.Context, o grantOptions, g draft.Grant) error {
@@ -182,42 +201,53 @@ func (s *session) addGrant(ctx context.Context, o grantOptions, g draft.Grant) e
 		return doing("find the device", err)
 	}
 	g.Device = d.ID
-	c, err := s.act(ctx, "give the grant", func(l draft.Ledger, p draft.Party) (*tx.Tx, error) { return l.CreateGrant(p, g) })
+	var body []byte
+	c, err := s.act(ctx, "give the grant", func(l draft.Ledger, p draft.Party) (t *tx.Tx, err error) {
+		if !o.private {
+			return l.CreateGrant(p, g)
+		}
+		t, body, err = s.sealGrant(l, p, g)
+		return t, err
+	})
 	if err != nil {
 		return err
 	}
-	if err := s.keepGrant(ctx, c, d, o.name); err != nil {
-		return err
-	}
-	invite, err := ticket.NewInvite(s.doc, c.tx, d.Key, d.Addrs, s.nodes)
+	return s.handOver(ctx, c, body, d, o.name, o.out, o.force)
+}
+
+// handOver remembers a grant that the ledger has taken and gives out the
+// invitation to it.
+func (s *session) handOver(ctx context.Context, c committed, body []byte, d home.Device, name, file string, force bool) error {
+	invite, err := ticket.NewInvite(s.doc, c.tx, body, d.Key, d.Addrs, s.nodes)
 	if err != nil {
 		return doing("write the invitation", err)
 	}
+	if err := s.keepGrant(ctx, c, invite.Grant, d, name); err != nil {
+		return err
+	}
 	line := invite.String()
-	if o.out != "" {
-		if err := writeFile(o.out, []byte(line+"\n"), o.force); err != nil {
+	if file != "" {
+		if err := writeFile(file, []byte(line+"\n"), force); err != nil {
 			return err
 		}
 	}
 	s.app.say("Grant %s is in force. The guest takes it with: hos grant accept INVITATION", c.id)
-	if o.out != "" {
-		return s.printGrant(c, d, line, "invitation in\t"+o.out)
+	if file != "" {
+		return s.printGrant(c, invite.Grant, d, line, "invitation in\t"+file)
 	}
-	return s.printGrant(c, d, line, line)
+	return s.printGrant(c, invite.Grant, d, line, line)
 }
 
 // keepGrant remembers a grant that the ledger has taken.
-func (s *session) keepGrant(ctx context.Context, c committed, d home.Device, name string) error {
-	p := c.tx.Payload.(*tx.CreateGrant)
+func (s *session) keepGrant(ctx context.Context, c committed, p *tx.CreateGrant, d home.Device, name string) error {
 	err := s.home.PutGrant(ctx, home.Grant{ID: c.id, Device: d.ID, Grantee: p.Grantee, Name: name,
-		Methods: methodTexts(p), NotBefore: p.NotBefore, NotAfter: p.NotAfter})
+		Methods: methodTexts(p), NotBefore: p.NotBefore, NotAfter: p.NotAfter, Limits: limitsOf(c.tx, p)})
 	return doing("remember the grant "+c.id.String(), err)
 }
 
 // printGrant prints a grant that the ledger has taken, with a line for people.
-func (s *session) printGrant(c committed, d home.Device, invitation, line string) error {
-	p := c.tx.Payload.(*tx.CreateGrant)
-	out := grantResult{head("hos.grant"), c.id, d.ID, p.Grantee, methodTexts(p), p.NotBefore, p.NotAfter, c.height, invitation}
+func (s *session) printGrant(c committed, p *tx.CreateGrant, d home.Device, invitation, line string) error {
+	out := grantResult{head("hos.grant"), c.id, d.ID, p.Grantee, methodTexts(p), p.NotBefore, p.NotAfter, c.height, invitation, limitInfo(limitsOf(c.tx, p))}
 	return s.app.print(out, func(w io.Writer) { fmt.Fprintln(w, line) })
 }
 
@@ -230,30 +260,6 @@ func methodTexts(p *tx.CreateGrant) []string {
 		}
 	}
 	return out
-}
-
-func (a *App) grantRevoke() *cobra.Command {
-	return &cobra.Command{
-		Use: "revoke ID", Short: "End a grant for good", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.withSession(func(s *session) error {
-				id, err := s.home.FindGrant(args[0])
-				if err != nil {
-					return doing("find the grant", err)
-				}
-				done, err := s.act(c.Context(), "end the grant", func(l draft.Ledger, p draft.Party) (*tx.Tx, error) {
-					return l.RevokeGrant(p, id)
-				})
-				if err != nil {
-					return err
-				}
-				if err := s.markRevoked(c.Context(), id); err != nil {
-					return err
-				}
-				return s.printTx(done, "grant "+id.String()+" has ended")
-			})
-		},
-	}
 }
 
 func (s *session) markRevoked(ctx context.Context, id tx.ID) error {
@@ -281,6 +287,7 @@ type grantInfo struct {
 	NotAfter  uint64       `json:"not_after"`
 	Received  bool         `json:"received"` // given to this wallet, not by it
 	Status    string       `json:"status"`   // active, waiting, over, revoked, unknown
+	limitInfo
 }
 
 type grantList struct {
@@ -326,14 +333,14 @@ func (w *wallet) knownGrants() ([]grantInfo, error) {
 		if g.Revoked {
 			status = "revoked"
 		}
-		out = append(out, grantInfo{g.ID, g.Device, g.Name, g.Grantee, g.Methods, g.NotBefore, g.NotAfter, false, status})
+		out = append(out, grantInfo{g.ID, g.Device, g.Name, g.Grantee, g.Methods, g.NotBefore, g.NotAfter, false, status, limitInfo(g.Limits)})
 	}
 	got, err := w.invites()
 	if err != nil {
 		return nil, err
 	}
 	for _, i := range got {
-		out = append(out, grantInfo{i.ID(), i.Target.Device, "", i.Grant.Grantee, methodTexts(i.Grant), i.Grant.NotBefore, i.Grant.NotAfter, true, "unknown"})
+		out = append(out, grantInfo{i.ID(), i.Target.Device, "", i.Grant.Grantee, methodTexts(i.Grant), i.Grant.NotBefore, i.Grant.NotAfter, true, "unknown", limitInfo(limitsOf(i.Tx, i.Grant))})
 	}
 	return out, nil
 }
@@ -369,22 +376,23 @@ func (w *wallet) proveGrants(ctx context.Context, out *grantList) error {
 	}
 	out.Height = v.Head().Height
 	for i := range out.Grants {
-		if out.Grants[i].Status, err = grantStatus(v, out.Grants[i], w.app.cfg.Now()); err != nil {
+		if out.Grants[i].Status, err = grantStatus(v, s.chain, out.Grants[i], w.app.cfg.Now()); err != nil {
 			return doing("read the record of a grant", err)
 		}
 	}
 	return nil
 }
 
-func grantStatus(v state.View, g grantInfo, now time.Time) (string, error) {
-	r, err := state.GetGrant(v, g.ID)
+// grantStatus tells how a grant stands; the end of one above it is its own.
+func grantStatus(v state.View, chain codec.ChainDigest, g grantInfo, now time.Time) (string, error) {
+	_, err := state.GetRight(v, chain, g.ID)
 	switch {
 	case errors.Is(err, state.NoGrant):
 		return "unknown", nil
+	case errors.Is(err, state.GrantRevoked):
+		return "revoked", nil
 	case err != nil:
 		return "", err
-	case r.Status == state.Revoked:
-		return "revoked", nil
 	case uint64(now.Unix()) < g.NotBefore:
 		return "waiting", nil
 	case uint64(now.Unix()) > g.NotAfter:
@@ -400,7 +408,7 @@ func (w *wallet) printGrants(out grantList) error {
 			w.app.say("No grant was given or received yet.")
 			return
 		}
-		fmt.Fprintln(o, "ID\tDEVICE\tWHO\tMAY\tUNTIL\tSTATUS")
+		fmt.Fprintln(o, "ID\tDEVICE\tWHO\tMAY\tUNTIL\tSTATUS\tLIMITS")
 		for _, g := range out.Grants {
 			device := w.deviceName(g.Device)
 			if device == "" {
@@ -415,8 +423,8 @@ func (w *wallet) printGrants(out grantList) error {
 			case who == "":
 				who = g.Grantee.String()
 			}
-			fmt.Fprintf(o, "%.12s\t%s\t%s\t%s\t%s\t%s\n", g.ID.String(), device, who, strings.Join(g.Methods, ","),
-				time.Unix(int64(g.NotAfter), 0).UTC().Format(time.RFC3339), g.Status)
+			fmt.Fprintf(o, "%.12s\t%s\t%s\t%s\t%s\t%s\t%s\n", g.ID.String(), device, who, strings.Join(g.Methods, ","),
+				time.Unix(int64(g.NotAfter), 0).UTC().Format(time.RFC3339), g.Status, g.words())
 		}
 	})
 }

@@ -25,6 +25,7 @@ type target struct {
 	addrs []string
 	epoch uint64
 	grant *tx.ID // nil: as owner
+	body  []byte // of the grant, if it is private
 }
 
 // target finds the device and the right to use: the owner's own, the named
@@ -70,7 +71,7 @@ func (s *session) named(t target, invites []ticket.Invite, text string) (target,
 
 func (t target) with(i ticket.Invite) target {
 	id := i.ID()
-	t.grant, t.epoch, t.key = &id, i.Target.Epoch, i.Device
+	t.grant, t.body, t.epoch, t.key = &id, i.Private, i.Target.Epoch, i.Device
 	if len(i.Addrs) > 0 {
 		t.addrs = i.Addrs
 	}
@@ -80,15 +81,14 @@ func (t target) with(i ticket.Invite) target {
 // fitting picks the newest invitation that covers the method, rather one that
 // holds now than one that does not.
 func (s *session) fitting(invites []ticket.Invite, d home.Device, m draft.Method) (ticket.Invite, bool) {
-	now := uint64(s.app.cfg.Now().Unix())
+	now := s.app.cfg.Now()
 	var best ticket.Invite
 	found := false
 	for _, i := range invites {
 		if i.Chain != s.chain || !i.Grant.Covers(d.ID, i.Target.Epoch, m.Endpoint, m.Name) {
 			continue
 		}
-		alive := now >= i.Grant.NotBefore && now <= i.Grant.NotAfter
-		if alive || !found {
+		if holds(i.Grant, now) || !found {
 			best, found = i, true
 		}
 	}
@@ -163,7 +163,7 @@ func (s *session) invokeOnce(ctx context.Context, account key.AccountID, k *key.
 	caller := sdk.Caller{Chain: s.chain, Key: k, Principal: account, Grant: t.grant, Salt: lane.Salt,
 		Nonce: func() (uint64, error) { return lane.Nonce, nil }, Now: s.app.cfg.Now}
 	cmd, err := caller.Sign(sdk.Call{Device: t.id, Epoch: t.epoch, Endpoint: m.Endpoint, Method: m.Name, Params: params,
-		Seen: s.net.Known().Height})
+		Body: t.body, Seen: s.net.Known().Height})
 	if err != nil {
 		return nil, fmt.Errorf("write the command: %w", err)
 	}
@@ -189,8 +189,8 @@ func (s *session) sendUntilAnswered(ctx context.Context, t target, cmd *command.
 			return nil, unknown
 		case err != nil:
 			return nil, err
-		case receipt.Body.Status != command.Deferred:
-			return receipt, nil
+		case receipt.Body.Status != command.Deferred || receipt.Body.Code == command.OutsideWindow || receipt.Body.Code == command.GrantRate:
+			return receipt, nil // the last two take longer than anybody waits
 		}
 		unknown = nil // deferred: nothing has been done so far
 		select {

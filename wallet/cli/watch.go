@@ -153,7 +153,7 @@ func (w *watcher) records(ctx context.Context) (changed bool, err error) {
 		return changed, doing("list the grants", err)
 	}
 	for _, g := range grants {
-		status, err := grantStatus(v, g, w.s.app.cfg.Now())
+		status, err := grantStatus(v, w.s.chain, g, w.s.app.cfg.Now())
 		if err != nil {
 			return changed, w.trouble("", err)
 		}

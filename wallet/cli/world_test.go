@@ -273,16 +273,21 @@ func rightOf(v state.View, chain codec.ChainDigest, pin state.Pin, c *command.Co
 		}
 		return k.Key, command.OK
 	}
-	g, err := state.GetGrant(v, *c.Body.Grant)
+	grants, err := state.ReadGrants(v, chain, *c.Body.Grant)
 	if err != nil {
 		return key.Public{}, command.UnknownGrant
 	}
-	p, err := state.VerifyGrant(chain, pin, *c.Body.Grant, g)
-	if errors.Is(err, state.GrantRevoked) {
+	if _, dead := grants.Revoked(); dead {
 		return key.Public{}, command.GrantRevoked
 	}
-	if err != nil {
+	if err := state.VerifyGrants(chain, pin, grants); err != nil {
 		return key.Public{}, command.ForgedGrant
+	}
+	p := grants.Leaf().Grant
+	if p.Private != nil {
+		if p, err = p.Open(chain, c.Body.GrantBody()); err != nil {
+			return key.Public{}, command.BadGrantBody
+		}
 	}
 	if !p.Covers(c.Body.Device, c.Body.Epoch, c.Body.Endpoint, c.Body.Method) {
 		return key.Public{}, command.NotGranted

@@ -18,6 +18,7 @@ type Grant struct {
 	Device   key.DeviceID
 	Methods  []Method // any order; repeats are dropped
 	From, To time.Time
+	Terms    Terms
 }
 
 // Method is a method of an endpoint of a device.
@@ -48,12 +49,7 @@ func (l Ledger) CreateGrant(p Party, g Grant) (*tx.Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.build(p, a.Sequence, Life, tx.RoleAccount, &tx.CreateGrant{
-		Grantee:   g.Grantee,
-		Targets:   Targets(g, d.Epoch),
-		NotBefore: seconds(g.From),
-		NotAfter:  seconds(g.To),
-	})
+	return l.build(p, a.Sequence, Life, tx.RoleAccount, g.payload(d.Epoch))
 }
 
 // Targets makes one target for each endpoint of the grant, in order.

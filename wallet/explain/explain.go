@@ -14,7 +14,6 @@ package explain
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/hybridos-net/hybridos/chain/codec"
@@ -105,6 +104,8 @@ func payload(b tx.Body, before []tx.AccountKey, names Names) (Summary, error) {
 		return words(b, func(p *tx.SetPolicy) Summary { return setPolicy(p, names) })
 	case tx.KindSetAddresses:
 		return words(b, func(p *tx.SetAddresses) Summary { return setAddresses(p, names) })
+	case tx.KindDelegateGrant:
+		return words(b, func(p *tx.DelegateGrant) Summary { return delegateGrant(p, names) })
 	default:
 		return Summary{}, fmt.Errorf("%w: %s", ErrUnknown, b.Kind)
 	}
@@ -151,21 +152,6 @@ func transfer(p *tx.Transfer, names Names) Summary {
 	if p.Root != nil {
 		s.Lines = append(s.Lines, Line{"new account", "made by this, with the key " + p.Root.String()})
 	}
-	return s
-}
-
-func createGrant(p *tx.CreateGrant, names Names) Summary {
-	s := Summary{Title: "Let somebody else use a device", GivesRights: true, Lines: []Line{
-		{"who", holder(p.Grantee)},
-	}}
-	for _, t := range p.Targets {
-		methods := make([]string, len(t.Methods))
-		for i, m := range t.Methods {
-			methods[i] = t.Endpoint + "." + m
-		}
-		s.Lines = append(s.Lines, Line{"may", fmt.Sprintf("%s of %s, epoch %d", strings.Join(methods, ", "), named(t.Device, names), t.Epoch)})
-	}
-	s.Lines = append(s.Lines, Line{"from", moment(p.NotBefore)}, Line{"until", moment(p.NotAfter)})
 	return s
 }
 

@@ -20,6 +20,17 @@ type Grant struct {
 	NotBefore uint64       `json:"not_before"` // Unix seconds
 	NotAfter  uint64       `json:"not_after"`  // Unix seconds
 	Revoked   bool         `json:"revoked"`
+	Limits
+}
+
+// Limits is what narrows a grant, in words that people use.
+type Limits struct {
+	Windows string `json:"windows,omitempty"` // "mon-fri 08:00-18:00 Europe/Berlin"
+	Uses    uint64 `json:"uses,omitempty"`    // 0: any number
+	Rate    string `json:"rate,omitempty"`    // "5/1h"
+	Depth   uint8  `json:"depth,omitempty"`   // how often it may be given on
+	Private bool   `json:"private,omitempty"` // the ledger does not know who and how
+	Parent  *tx.ID `json:"parent,omitempty"`  // which it was given on from
 }
 
 // Grants lists the grants given, oldest first.

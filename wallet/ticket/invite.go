@@ -37,15 +37,16 @@ var inviteText = base64.RawURLEncoding.Strict()
 
 // wireInvite is the encoded form.
 //
-// Evolution: fields 1 to 7 are fixed; new ones are optional.
+// Evolution: fields 1 to 8 are fixed; new ones are optional.
 type wireInvite struct {
 	Version uint8             `cbor:"1,keyasint"`
 	Chain   codec.ChainDigest `cbor:"2,keyasint"`
-	Grant   []byte            `cbor:"3,keyasint"` // the owner's signed CreateGrant envelope
+	Grant   []byte            `cbor:"3,keyasint"` // the signed CreateGrant or DelegateGrant envelope
 	Device  key.Public        `cbor:"4,keyasint"`
 	Addrs   []string          `cbor:"5,keyasint"`
 	Nodes   []string          `cbor:"6,keyasint"`
 	Genesis []byte            `cbor:"7,keyasint,omitempty"` // JSON form, if it is small
+	Private []byte            `cbor:"8,keyasint,omitempty"` // body of a private grant
 }
 
 // Invite tells a guest about a grant: the grant itself, and how to reach the
@@ -53,7 +54,8 @@ type wireInvite struct {
 type Invite struct {
 	Chain   codec.ChainDigest
 	Tx      *tx.Tx          // the signed grant
-	Grant   *tx.CreateGrant // its payload
+	Grant   *tx.CreateGrant // what it gives
+	Private []byte          // its body, which goes with each command; nil if it is not private
 	Target  tx.Target       // the part of it that is about Device
 	Device  key.Public      // receipts are checked against it; the grant signs its id
 	Addrs   []string
@@ -64,9 +66,10 @@ type Invite struct {
 // ID is the grant's id.
 func (i Invite) ID() tx.ID { return i.Tx.ID(i.Chain) }
 
-// NewInvite makes an invitation to a granted device.
-func NewInvite(doc *genesis.Doc, t *tx.Tx, device key.Public, addrs, nodes []string) (Invite, error) {
-	i := Invite{Chain: doc.Chain(), Tx: t, Device: device,
+// NewInvite makes an invitation to a granted device; body is that of a private
+// grant, or nil.
+func NewInvite(doc *genesis.Doc, t *tx.Tx, body []byte, device key.Public, addrs, nodes []string) (Invite, error) {
+	i := Invite{Chain: doc.Chain(), Tx: t, Private: body, Device: device,
 		Addrs: addrs[:min(len(addrs), maxAddrs)], Nodes: nodes[:min(len(nodes), maxNodes)]}
 	if len(doc.JSON()) <= maxGenesis {
 		i.Genesis = doc
@@ -77,7 +80,7 @@ func NewInvite(doc *genesis.Doc, t *tx.Tx, device key.Public, addrs, nodes []str
 // String is the text form: "hosinv1", then base64url of the canonical encoding
 // and the first 4 bytes of its SHA-256, against copying errors.
 func (i Invite) String() string {
-	w := wireInvite{Version: inviteVersion, Chain: i.Chain, Grant: i.Tx.Bytes(), Device: i.Device, Addrs: i.Addrs, Nodes: i.Nodes}
+	w := wireInvite{Version: inviteVersion, Chain: i.Chain, Grant: i.Tx.Bytes(), Device: i.Device, Addrs: i.Addrs, Nodes: i.Nodes, Private: i.Private}
 	if i.Genesis != nil {
 		w.Genesis = i.Genesis.JSON()
 	}
@@ -118,7 +121,7 @@ func (w wireInvite) invite() (Invite, error) {
 	if err != nil {
 		return Invite{}, refuse(BadInvite, "grant: %v", err)
 	}
-	i := Invite{Chain: w.Chain, Tx: t, Device: w.Device, Addrs: w.Addrs, Nodes: w.Nodes}
+	i := Invite{Chain: w.Chain, Tx: t, Device: w.Device, Addrs: w.Addrs, Nodes: w.Nodes, Private: w.Private}
 	if len(w.Genesis) > maxGenesis {
 		return Invite{}, refuse(BadInvite, "genesis document of %d bytes", len(w.Genesis))
 	}
@@ -132,9 +135,9 @@ func (w wireInvite) invite() (Invite, error) {
 
 // validate holds the parts against the signed grant and sets Grant and Target.
 func (i *Invite) validate() error {
-	grant, ok := i.Tx.Payload.(*tx.CreateGrant)
-	if !ok {
-		return refuse(BadInvite, "holds a %s, not a grant", i.Tx.Body.Kind)
+	grant, err := i.grant()
+	if err != nil {
+		return err
 	}
 	if err := i.Device.Validate(); err != nil {
 		return refuse(BadInvite, "device key: %v", err)
@@ -151,6 +154,31 @@ func (i *Invite) validate() error {
 	}
 	i.Grant, i.Target = grant, grant.Targets[n]
 	return nil
+}
+
+// grant gives what the signed transaction gives, together with the body of a
+// private grant.
+func (i *Invite) grant() (*tx.CreateGrant, error) {
+	var g *tx.CreateGrant
+	switch p := i.Tx.Payload.(type) {
+	case *tx.CreateGrant:
+		g = p
+	case *tx.DelegateGrant:
+		g = p.Grant
+	}
+	switch {
+	case g == nil:
+		return nil, refuse(BadInvite, "holds a %s, not a grant", i.Tx.Body.Kind)
+	case g.Private == nil && i.Private != nil:
+		return nil, refuse(BadInvite, "holds the private part of a grant that is not private")
+	case g.Private == nil:
+		return g, nil
+	}
+	opened, err := g.Open(i.Chain, i.Private)
+	if err != nil {
+		return nil, refuse(BadInvite, "private grant: %v", err)
+	}
+	return opened, nil
 }
 
 func checkAddrs(addrs []string, most int) error {

@@ -41,7 +41,7 @@ func grant(tb testing.TB) *tx.Tx {
 
 func invite(tb testing.TB) Invite {
 	tb.Helper()
-	i, err := NewInvite(testDoc(), grant(tb), device.Public(), addrs, addrs)
+	i, err := NewInvite(testDoc(), grant(tb), nil, device.Public(), addrs, addrs)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,7 +1,7 @@
 /** The list of locks, the last receipts, and the settings. */
 import { html, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
-import { explain, label } from '../src/elements/words.js'
+import { explain, label, limits } from '../src/elements/words.js'
 import { accountText, hex, keyId, keyText } from '../src/id.js'
 import { decodeTx, txDigest } from '../src/tx.js'
 
@@ -88,6 +88,7 @@ function settings(session, actions) {
         <dt>${p.purpose === 1 ? 'Account' : 'Owner'}</dt><dd class="mono">${accountText(p.account)}</dd>
         <dt>Ledger</dt><dd>${p.chainId}</dd>
         <dt>Passkey for</dt><dd>${p.rpId}</dd>
+        ${p.grants.map((g) => html`<dt>Permission</dt><dd>${limits(decodeTx(g).body.payload).join('; ')}</dd>`)}
         <dt>Added</dt><dd>${new Date(p.added).toLocaleDateString()}</dd>
       </dl>
       <button id="forget" data-testid="forget" @click=${ask}>Forget this phone…</button>

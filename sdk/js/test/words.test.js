@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CODES } from '../src/code.js'
-import { explain, spokenCodes } from '../src/elements/words.js'
+import { explain, limits, spokenCodes } from '../src/elements/words.js'
 import { fits, localhostOf, unfit } from '../page/place.js'
 
 const outcome = (o) => ({ state: 'refused', code: '', detail: '', method: 'open', command: '', receipt: null, again: false, at: 0, ...o })
@@ -27,6 +27,17 @@ test('what is not known is not called done or undone', () => {
     assert.match(explain(outcome({ state: 'unknown', code, receipt: {}, again: true })).text, /may have been done/)
   }
   assert.match(explain(outcome({ state: 'unknown', code: 'device_offline', again: true })).text, /not known/)
+})
+
+test('what narrows a permission is told', () => {
+  const all = limits({
+    notAfter: 1_800_003_600, zone: 'Europe/Berlin', uses: 3, rate: { count: 5, period: 3600 },
+    windows: [{ day: 1, from: 480, to: 1080 }, { day: 7, from: 0, to: 1440 }],
+  })
+  assert.match(all[0], /^until .*2027/)
+  assert.deepEqual(all.slice(1), ['only Mon 08:00–18:00, Sun 00:00–24:00 (Europe/Berlin)', '3 times in all', 'at most 5 times in any 1 h'])
+  assert.deepEqual(limits({ notAfter: 1n, uses: 1n, rate: { count: 1, period: 90 } }).slice(1), ['once in all', 'at most once in any 90 s'])
+  assert.equal(limits({ notAfter: 1, rate: { count: 2, period: 120 } })[1], 'at most 2 times in any 2 min')
 })
 
 test('places where no passkey can live', () => {

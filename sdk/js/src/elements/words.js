@@ -120,5 +120,28 @@ export const spokenCodes = () => Object.keys(BY_CODE)
 /** What a method has done when it is done. @param {string} method */
 export const done = (method) => DONE[method] ?? 'Done'
 
+const DAYS = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
+/** @param {number} m minute of the day */
+const clock = (m) => `${String(Math.floor(m / 60)).padStart(2, '0')}:${String(m % 60).padStart(2, '0')}`
+/** @param {number | bigint} n */
+const times = (n) => (Number(n) === 1 ? 'once' : `${n} times`)
+/** @param {number} s */
+const span = (s) => (s % 3600 === 0 ? `${s / 3600} h` : s % 60 === 0 ? `${s / 60} min` : `${s} s`)
+
+/**
+ * What narrows a permission, for whoever has it: until when, at which hours, how
+ * often. The device holds it to these; the page only tells.
+ * @param {any} grant the payload of create-grant
+ * @returns {string[]}
+ */
+export function limits(grant) {
+  const out = [`until ${new Date(Number(grant.notAfter) * 1000).toLocaleString()}`]
+  const hours = (grant.windows ?? []).map((/** @type {any} */ w) => `${DAYS[w.day - 1]} ${clock(w.from)}–${clock(w.to)}`)
+  if (hours.length) out.push(`only ${hours.join(', ')} (${grant.zone})`)
+  if (grant.uses) out.push(`${times(grant.uses)} in all`)
+  if (grant.rate) out.push(`at most ${times(grant.rate.count)} in any ${span(grant.rate.period)}`)
+  return out
+}
+
 /** How a method's button is called. @param {string} method */
 export const label = (method) => ({ open: 'Open', unlock: 'Unlock', lock: 'Lock' })[method] ?? method
