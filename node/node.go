@@ -267,7 +267,10 @@ type group struct {
 func (g *group) run(ctx context.Context, name string, part func(context.Context) error) {
 	g.running.Go(func() {
 		err := part(ctx)
-		if err == nil && ctx.Err() == nil {
+		switch {
+		case ctx.Err() != nil && errors.Is(err, context.Canceled):
+			err = nil // it was told to stop while it began
+		case err == nil && ctx.Err() == nil:
 			err = errors.New("ended by itself")
 		}
 		if err != nil {

@@ -34,6 +34,8 @@ type Sync struct {
 	// document is older than the trusting period; 0: the genesis document.
 	TrustHeight int64
 	TrustHash   []byte
+	// Now is the time by which headers are judged; nil: time.Now.
+	Now func() time.Time
 }
 
 var (
@@ -210,7 +212,7 @@ func checkProposers(blocks [3]*types.LightBlock) error {
 
 // client is a light client at what is trusted from the start.
 func (p *provider) client(ctx context.Context) (*light.Client, error) {
-	cfg := light.Config{Genesis: p.doc, Source: p.cfg.Source}
+	cfg := light.Config{Genesis: p.doc, Source: p.cfg.Source, Now: p.cfg.Now}
 	if p.cfg.TrustHeight > 0 {
 		raw, err := p.cfg.Source.LightBlock(ctx, p.cfg.TrustHeight)
 		if err != nil {
@@ -237,8 +239,12 @@ func (p pinned) Save([]byte) error     { return nil }
 
 // prepareSync turns state sync on in CometBFT's settings, and forgets what a
 // sync left that was cut off between the state and the first block: CometBFT
-// cannot go on from there, and nothing is lost with it.
+// cannot go on from there, and nothing is lost with it. A state that was imported
+// with its commit is no such remainder: CometBFT is told to begin after it.
 func (e *Engine) prepareSync(s *config.Config) error {
+	if begun, err := resumeImport(e.cfg.Dir); err != nil || begun {
+		return err
+	}
 	if e.cfg.Sync == nil {
 		return nil
 	}

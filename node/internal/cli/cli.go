@@ -53,7 +53,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(initCommand(), startCommand(), genesisCommand(), statusCommand(), validatorCommand(),
-		snapshotCommand(), rollbackCommand(), doctorCommand())
+		snapshotCommand(), rollbackCommand(), doctorCommand(), exportCommand(), importCommand())
 	ran := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { ran = true }
 	err := root.ExecuteContext(ctx)
