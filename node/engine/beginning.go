@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 
+	"github.com/cometbft/cometbft-db"
 	"github.com/cometbft/cometbft/config"
 	"github.com/cometbft/cometbft/state"
 	"github.com/cometbft/cometbft/store"
@@ -155,29 +154,20 @@ func (b *Beginning) Plant(dir string) (err error) {
 	return store.NewBlockStore(blocks).SaveSeenCommit(b.state.LastBlockHeight, b.commit)
 }
 
-// empty reports whether an engine's folder has no stores.
-func empty(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, storeDir))
-	return errors.Is(err, os.ErrNotExist)
-}
-
 // resumeImport tells CometBFT to begin after an imported state, as long as no
 // block has been stored. CometBFT forgets it with each start, and would find its
 // stores damaged at the next.
-func resumeImport(dir string) (begun bool, err error) {
-	if empty(dir) {
-		return false, nil
+func resumeImport(blockDB, stateDB db.DB) error {
+	blocks, states := store.NewBlockStore(blockDB), state.NewStore(stateDB, state.StoreOptions{})
+	last, err := states.Load()
+	if err != nil || !begun(blocks, last) {
+		return err
 	}
-	err = offline(dir, func(blocks *store.BlockStore, states state.Store) error {
-		last, err := states.Load()
-		if err != nil || last.LastBlockHeight == 0 || blocks.Height() > 0 || blocks.LoadSeenCommit(last.LastBlockHeight) == nil {
-			return err
-		}
-		begun = true
-		return states.SetOfflineStateSyncHeight(last.LastBlockHeight)
-	})
-	if err != nil {
-		return false, nil // damaged stores are told when the node is built
-	}
-	return begun, nil
+	return states.SetOfflineStateSyncHeight(last.LastBlockHeight)
+}
+
+// begun reports whether the stores hold a state without blocks and the commit
+// for it, from which a node can go on.
+func begun(blocks *store.BlockStore, last state.State) bool {
+	return last.LastBlockHeight > 0 && blocks.Height() == 0 && blocks.LoadSeenCommit(last.LastBlockHeight) != nil
 }

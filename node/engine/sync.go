@@ -240,11 +240,8 @@ func (p pinned) Save([]byte) error     { return nil }
 // prepareSync turns state sync on in CometBFT's settings, and forgets what a
 // sync left that was cut off between the state and the first block: CometBFT
 // cannot go on from there, and nothing is lost with it. A state that was imported
-// with its commit is no such remainder: CometBFT is told to begin after it.
+// with its commit is no such remainder.
 func (e *Engine) prepareSync(s *config.Config) error {
-	if begun, err := resumeImport(e.cfg.Dir); err != nil || begun {
-		return err
-	}
 	if e.cfg.Sync == nil {
 		return nil
 	}
@@ -256,7 +253,7 @@ func (e *Engine) prepareSync(s *config.Config) error {
 		return nil
 	}
 	// Damaged stores are told when the node is built.
-	if h, err := Inspect(e.cfg.Dir); err != nil || h.State == 0 || h.Block > 0 {
+	if h, err := Inspect(e.cfg.Dir); err != nil || h.State == 0 || h.Block > 0 || h.Begun {
 		return nil
 	}
 	e.log.Warn("a state sync was interrupted: beginning again")
