@@ -16,6 +16,7 @@ type Report struct {
 	Agent      agentRow
 	Verdicts   []verdictRow
 	Phone      phoneRow
+	Sync       syncRow
 	Rounds     int
 }
 
@@ -40,6 +41,7 @@ func (r *Report) write(out io.Writer, o Options) error {
 		{"agent", func() { r.agentTable(&b) }},
 		{"verdict", func() { r.verdictTable(&b) }},
 		{"phone", func() { r.phoneTable(&b) }},
+		{"sync", func() { r.syncTable(&b) }},
 	} {
 		if o.wants(t.part) {
 			t.table()
