@@ -43,7 +43,7 @@ func NewestExport(d home.Dir) (int64, error) {
 	}
 	height := min(h.Block-snapshot.FileBlocks, h.State)
 	if height < 1 {
-		return 0, fmt.Errorf("the newest block is %d; an export needs the %d after its height: %w", h.Block, snapshot.FileBlocks, engine.ErrNoHeight)
+		return 0, fmt.Errorf("the blocks end at %d, executed to %d; an export needs the %d after its height: %w", h.Block, h.State, snapshot.FileBlocks, engine.ErrNoHeight)
 	}
 	return height, nil
 }

@@ -257,4 +257,3 @@ func (a *author) guarded() *key.Private {
 	a.add(a.w.GuardiansTx(a.t, owner))
 	return owner
 }
-

@@ -120,7 +120,7 @@ func advice(err error) string {
 	case errors.Is(err, syscall.ENOSPC):
 		return "free space on the disk and start again"
 	case errors.Is(err, engine.ErrHalted), errors.Is(err, engine.ErrUnfit):
-		return "check the disk and the version of hosd; if both are right, move the data directory away and sync again (keep sign-state.json)"
+		return "check the disk and the version of hosd; if both are right, " + again
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "stop the program that uses this address, or choose another (port 0 takes a free one)"
 	case isListen(err):

@@ -52,7 +52,7 @@ func exportCommand() *cobra.Command {
 	homeFlag(c, &f.dir)
 	c.Flags().StringVar(&f.out, "out", "", "file to write; it must not exist")
 	c.Flags().StringVar(&f.format, "format", formatState, "state or jsonl")
-	c.Flags().Int64Var(&f.height, "height", 0, "height of the state; 0: the newest possible")
+	c.Flags().Int64Var(&f.height, "height", 0, "height of the state; 0: the newest possible, with jsonl the very newest")
 	c.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return c
 }
@@ -75,7 +75,11 @@ func (f exportFlags) run(ctx context.Context, stdout, stderr io.Writer) (err err
 	if err != nil {
 		return err
 	}
-	if f.height == 0 {
+	switch {
+	case f.height != 0:
+	case f.format == formatJSONL: // also where the blocks are damaged
+		f.height = tree.Version()
+	default:
 		if f.height, err = node.NewestExport(d); err != nil {
 			return adviseExport(err, f.dir)
 		}
