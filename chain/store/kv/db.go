@@ -149,6 +149,11 @@ func openSoon(dir string, opts Options, lock *pebble.Lock, failure *failure) (*p
 	case r := <-opened:
 		return r.db, r.err
 	case <-time.After(openGrace):
+		go func() { // should it come to its end after all
+			if r := <-opened; r.db != nil {
+				_ = r.db.Close()
+			}
+		}()
 		return nil, failure.get()
 	}
 }
