@@ -19,6 +19,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/hybridos-net/hybridos/chain/abci"
 	"github.com/hybridos-net/hybridos/chain/genesis"
@@ -49,6 +50,8 @@ type Config struct {
 	// InStep is called once when the node has caught up with the network for the
 	// first time; before that it takes no transactions.
 	InStep func()
+	// Pace is that of engine.Config: for test networks only, and no setting.
+	Pace time.Duration
 	// Logger is nil for none.
 	Logger *slog.Logger
 }
@@ -171,7 +174,7 @@ func (n *Node) engineConfig(app *abci.App, sync *engine.Sync) engine.Config {
 	s := n.cfg.Settings
 	return engine.Config{
 		Genesis: n.cfg.Genesis, App: app, Dir: n.cfg.Home.EngineDir(), Keys: KeyFiles(n.cfg.Home), Name: s.Name,
-		Listen: s.P2P, External: s.P2PExternal, Peers: s.P2PPeers, RPC: s.RPC, Sync: sync, Logger: n.cfg.Logger,
+		Listen: s.P2P, External: s.P2PExternal, Peers: s.P2PPeers, RPC: s.RPC, Sync: sync, Pace: n.cfg.Pace, Logger: n.cfg.Logger,
 	}
 }
 
@@ -269,7 +272,10 @@ type group struct {
 func (g *group) run(ctx context.Context, name string, part func(context.Context) error) {
 	g.running.Go(func() {
 		err := part(ctx)
-		if err == nil && ctx.Err() == nil {
+		switch {
+		case ctx.Err() != nil && errors.Is(err, context.Canceled):
+			err = nil // it was told to stop while it began
+		case err == nil && ctx.Err() == nil:
 			err = errors.New("ended by itself")
 		}
 		if err != nil {

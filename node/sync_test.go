@@ -73,11 +73,11 @@ func (w *testnet) header(height int64) *light.Block {
 func (w *testnet) halt(i int) {
 	w.t.Helper()
 	r := w.nodes[i]
+	w.nodes[i] = nil
 	r.stop()
 	if err := <-r.done; err != nil {
 		w.t.Fatal(err)
 	}
-	w.nodes[i] = nil
 }
 
 // grow registers devices until the ledger is at a height; each takes two blocks.

@@ -29,6 +29,7 @@ type world struct {
 	tree *store.Tree
 	app  *App
 	now  time.Time
+	at   time.Time // of the next block, if it is not to follow from the height
 
 	evidence []types.Misbehavior // of the next block
 
@@ -162,7 +163,12 @@ func (w *world) init(r *types.RequestInitChain) {
 	}
 }
 
-func (w *world) blockTime() time.Time { return time.Unix(start+100+w.app.Height(), 0) }
+func (w *world) blockTime() time.Time {
+	if !w.at.IsZero() {
+		return w.at
+	}
+	return time.Unix(start+100+w.app.Height(), 0)
+}
 
 func blockHash(height int64, txs [][]byte) []byte {
 	h := sha256.New()

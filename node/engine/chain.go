@@ -22,26 +22,7 @@ func (e *Engine) LightBlock(height int64) ([]byte, error) {
 	if height < 1 || height > last {
 		return nil, fmt.Errorf("light block %d, the newest is %d: %w", height, last, ErrNoHeight)
 	}
-	meta := e.env.BlockStore.LoadBlockMeta(height)
-	commit := e.env.BlockStore.LoadBlockCommit(height)
-	if commit == nil { // the commit of the newest block stands in no block yet
-		commit = e.env.BlockStore.LoadSeenCommit(height)
-	}
-	if meta == nil || commit == nil {
-		return nil, fmt.Errorf("light block %d: %w", height, ErrNoHeight)
-	}
-	vals, err := e.env.StateStore.LoadValidators(height)
-	if err != nil {
-		return nil, fmt.Errorf("validators of height %d: %w", height, err)
-	}
-	b := types.LightBlock{
-		SignedHeader: &types.SignedHeader{Header: &meta.Header, Commit: commit}, ValidatorSet: vals,
-	}
-	p, err := b.ToProto()
-	if err != nil {
-		return nil, fmt.Errorf("light block %d: %w", height, err)
-	}
-	return p.Marshal()
+	return lightBlock(e.env.BlockStore, e.env.StateStore, height)
 }
 
 // Block is a committed block as far as an index needs it.

@@ -52,6 +52,9 @@ type Config struct {
 	RPC string
 	// Sync, if not nil, lets a node without blocks begin with a snapshot.
 	Sync *Sync
+	// Pace, if not 0, is the pause between blocks in place of the usual one, for
+	// test networks that need many blocks soon. All validators need the same.
+	Pace time.Duration
 	// Logger is nil for none.
 	Logger *slog.Logger
 }

@@ -16,13 +16,14 @@ type Heights struct {
 	Base  int64 // oldest block, 0: none
 	Block int64 // newest block, 0: none
 	State int64 // executed; one below Block after a crash
+	Begun bool  // no block yet, but a state from outside from which it goes on
 }
 
 // Inspect reads the stores of a stopped node.
 func Inspect(dir string) (h Heights, err error) {
 	err = offline(dir, func(blocks *store.BlockStore, states state.Store) error {
 		last, err := states.Load()
-		h = Heights{Base: blocks.Base(), Block: blocks.Height(), State: last.LastBlockHeight}
+		h = Heights{Base: blocks.Base(), Block: blocks.Height(), State: last.LastBlockHeight, Begun: err == nil && begun(blocks, last)}
 		return err
 	})
 	return h, err

@@ -54,6 +54,9 @@ func (c *Config) settings(listen string) (*config.Config, error) {
 	s.Consensus.CreateEmptyBlocks = false
 	s.Consensus.CreateEmptyBlocksInterval = heartbeat
 	s.Consensus.PeerGossipSleepDuration = gossipSleep
+	if c.Pace > 0 {
+		s.Consensus.TimeoutCommit, s.Consensus.CreateEmptyBlocksInterval = c.Pace, c.Pace
+	}
 
 	s.TxIndex.Indexer = "null"           // outcomes keeps what Submit needs
 	s.Instrumentation.Prometheus = false // node/api has the metrics

@@ -20,6 +20,7 @@ type stores struct {
 	retired atomic.Bool
 	mu      sync.Mutex
 	opened  []*cometdb.DB
+	blocks  db.DB         // once it is open
 	fault   chan error    // the first fault of a store before begun is closed
 	begun   chan struct{} // closed when Start returns
 }
@@ -46,6 +47,16 @@ func (s *stores) Open(ctx *config.DBContext) (db.DB, error) {
 	inner, err := s.Provider.Open(ctx)
 	if err != nil {
 		return nil, err
+	}
+	switch ctx.ID { // CometBFT opens them in this order
+	case "blockstore":
+		s.blocks = inner
+	case "state":
+		if s.blocks != nil {
+			if err := resumeImport(s.blocks, inner); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if d, ok := inner.(*cometdb.DB); ok {
 		s.mu.Lock()

@@ -34,6 +34,8 @@ type Sync struct {
 	// document is older than the trusting period; 0: the genesis document.
 	TrustHeight int64
 	TrustHash   []byte
+	// Now is the time by which headers are judged; nil: time.Now.
+	Now func() time.Time
 }
 
 var (
@@ -210,7 +212,7 @@ func checkProposers(blocks [3]*types.LightBlock) error {
 
 // client is a light client at what is trusted from the start.
 func (p *provider) client(ctx context.Context) (*light.Client, error) {
-	cfg := light.Config{Genesis: p.doc, Source: p.cfg.Source}
+	cfg := light.Config{Genesis: p.doc, Source: p.cfg.Source, Now: p.cfg.Now}
 	if p.cfg.TrustHeight > 0 {
 		raw, err := p.cfg.Source.LightBlock(ctx, p.cfg.TrustHeight)
 		if err != nil {
@@ -237,7 +239,8 @@ func (p pinned) Save([]byte) error     { return nil }
 
 // prepareSync turns state sync on in CometBFT's settings, and forgets what a
 // sync left that was cut off between the state and the first block: CometBFT
-// cannot go on from there, and nothing is lost with it.
+// cannot go on from there, and nothing is lost with it. A state that was imported
+// with its commit is no such remainder.
 func (e *Engine) prepareSync(s *config.Config) error {
 	if e.cfg.Sync == nil {
 		return nil
@@ -250,7 +253,7 @@ func (e *Engine) prepareSync(s *config.Config) error {
 		return nil
 	}
 	// Damaged stores are told when the node is built.
-	if h, err := Inspect(e.cfg.Dir); err != nil || h.State == 0 || h.Block > 0 {
+	if h, err := Inspect(e.cfg.Dir); err != nil || h.State == 0 || h.Block > 0 || h.Begun {
 		return nil
 	}
 	e.log.Warn("a state sync was interrupted: beginning again")

@@ -80,8 +80,8 @@ var ErrLocked = errors.New("another hosd runs in this home")
 // process ends in whatever way.
 type Lock struct{ file *os.File }
 
-// Lock takes the home for this process. It fails with ErrLocked at once if
-// another holds it.
+// Lock takes the home for this process, and ends an import that a crash cut
+// off. It fails with ErrLocked at once if another holds it.
 func (d Dir) Lock() (*Lock, error) {
 	f, err := os.OpenFile(d.lockFile(), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -89,6 +89,9 @@ func (d Dir) Lock() (*Lock, error) {
 	}
 	if err := lock(f); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", string(d), err), f.Close())
+	}
+	if err := d.settle(); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return &Lock{file: f}, nil
 }

@@ -33,7 +33,7 @@ type Options struct {
 const maxTreeKeys = 10_000_000
 
 // Parts are the names that Options.Only takes, in the order of the report.
-var Parts = []string{"gate", "transport", "ledger", "tree", "growth", "agent", "verdict", "phone"}
+var Parts = []string{"gate", "transport", "ledger", "tree", "growth", "agent", "verdict", "phone", "sync"}
 
 // wants tells whether a part is to be measured.
 func (o Options) wants(part string) bool { return len(o.Only) == 0 || slices.Contains(o.Only, part) }
@@ -100,6 +100,10 @@ func Run(ctx context.Context, o Options, out, talk io.Writer) error {
 		}},
 		{"phone", "the phone page", func() (err error) {
 			report.Phone, err = phoneFigures(ctx, o)
+			return err
+		}},
+		{"sync", "how soon a fresh node serves", func() (err error) {
+			report.Sync, err = syncFigures(ctx, o)
 			return err
 		}},
 	} {

@@ -121,7 +121,12 @@ func (n *network) stop() error {
 const poll = 50 * time.Millisecond
 
 func (n *network) waitHeight(ctx context.Context, h int64) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	return n.waitFor(ctx, h, time.Minute)
+}
+
+// waitFor waits until every validator has a height.
+func (n *network) waitFor(ctx context.Context, h int64, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
 		ready := 0

@@ -17,6 +17,7 @@ type Report struct {
 	Agent      agentRow
 	Verdicts   []verdictRow
 	Phone      phoneRow
+	Sync       syncRow
 	Rounds     int
 }
 
@@ -42,6 +43,7 @@ func (r *Report) write(out io.Writer, o Options) error {
 		{"agent", func() { r.agentTable(&b) }},
 		{"verdict", func() { r.verdictTable(&b) }},
 		{"phone", func() { r.phoneTable(&b) }},
+		{"sync", func() { r.syncTable(&b) }},
 	} {
 		if o.wants(t.part) {
 			t.table()

@@ -62,9 +62,12 @@ func (n *Network) nodeSpec(d *Node) (spec, func(string) error) {
 			mesh = a
 		}
 	}
-	var peers, meshPeers []string
+	var peers, meshPeers, more []string
 	if f := n.state.Follows; f != nil {
 		peers, meshPeers = slices.Clone(f.Peers), slices.Clone(f.Mesh)
+		if f.StateSync { // of no effect once it has blocks
+			more = append(more, "--state-sync")
+		}
 	}
 	for _, o := range n.state.Nodes {
 		if o.Name != d.Name && o.P2P != "" {
@@ -72,14 +75,13 @@ func (n *Network) nodeSpec(d *Node) (spec, func(string) error) {
 			meshPeers = append(meshPeers, o.Mesh...)
 		}
 	}
-	var phone []string
 	if n.state.Manifest.Phone {
-		phone = []string{"--phone-listen", phoneListen(d.Phone)}
+		more = append(more, "--phone-listen", phoneListen(d.Phone))
 	}
 	s := spec{"hosd", append([]string{
 		"start", "--home", d.Home, "--p2p-listen", p2p, "--mesh-listen", mesh, "--http-listen", http,
 		"--p2p-peers", strings.Join(peers, ","), "--mesh-peers", strings.Join(meshPeers, ","), "--log-level", n.state.Manifest.LogLevel,
-	}, phone...), "ready "}
+	}, more...), "ready "}
 	return s, func(string) error {
 		r, err := home.ReadRun(d.Home)
 		if err != nil {

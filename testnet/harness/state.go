@@ -43,6 +43,8 @@ type State struct {
 type Ledger struct {
 	Peers []string `json:"peers"` // id@host:port of the consensus network
 	Mesh  []string `json:"mesh"`  // multiaddresses that end in /p2p/ID
+	// StateSync: the node begins with a snapshot of its peers.
+	StateSync bool `json:"state_sync,omitempty"`
 }
 
 // Node is one hosd.

@@ -49,6 +49,8 @@ type Config struct {
 	Peers []string
 	// Nodes are multiaddresses, with /p2p/ID, in the mesh.
 	Nodes []string
+	// StateSync: the node begins with a snapshot of Peers instead of block 1.
+	StateSync bool
 	// Dir is the new node's directory, empty or absent.
 	Dir      string
 	Programs string
@@ -89,7 +91,7 @@ func Run(ctx context.Context, cfg Config) (_ *harness.Network, r Result, err err
 		return nil, r, classify(err)
 	}
 	cfg.Tell("the ledger %s is at height %d, verified from its genesis document", cfg.Genesis.ChainID, head.Height)
-	net, err := harness.NewFollower(harness.Config{Dir: cfg.Dir, Programs: cfg.Programs, Tell: cfg.Tell}, harness.Ledger{Peers: cfg.Peers, Mesh: cfg.Nodes})
+	net, err := harness.NewFollower(harness.Config{Dir: cfg.Dir, Programs: cfg.Programs, Tell: cfg.Tell}, harness.Ledger{Peers: cfg.Peers, Mesh: cfg.Nodes, StateSync: cfg.StateSync})
 	if err != nil {
 		return nil, r, err
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -112,7 +113,7 @@ func Open(dir string, opts Options) (*DB, error) {
 		return nil, lockFault(opts.FS, dir, err)
 	}
 	failure := newFailure(dir, opts.Logger)
-	inner, err := openPebble(dir, opts, lock, failure)
+	inner, err := openSoon(dir, opts, lock, failure)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -124,6 +125,37 @@ func Open(dir string, opts Options) (*DB, error) {
 		db.reserved = true
 	}
 	return db, nil
+}
+
+// openSoon is openPebble, but for a fault of the files that a compaction finds
+// meanwhile: pebble then waits for ever for the compaction's end, and is left
+// behind waiting.
+func openSoon(dir string, opts Options, lock *pebble.Lock, failure *failure) (*pebble.DB, error) {
+	type result struct {
+		db  *pebble.DB
+		err error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		db, err := openPebble(dir, opts, lock, failure)
+		opened <- result{db, err}
+	}()
+	select {
+	case r := <-opened:
+		return r.db, r.err
+	case <-failure.done:
+	}
+	select {
+	case r := <-opened:
+		return r.db, r.err
+	case <-time.After(openGrace):
+		go func() { // should it come to its end after all
+			if r := <-opened; r.db != nil {
+				_ = r.db.Close()
+			}
+		}()
+		return nil, failure.get()
+	}
 }
 
 // makeDir makes the directory and what is missing above it, and syncs the entry

@@ -12,6 +12,12 @@ const (
 	MaxManifestBytes = MaxChunks*32 + 128
 	// MaxKept bounds the snapshots kept: CometBFT offers ten.
 	MaxKept = 10
+	// FileBlocks is how many headers stand in a file: of the state's height, of
+	// the next one, which tells its root, and of the one that tells who validates then.
+	FileBlocks = 3
+	// MaxHeadBytes is room for a manifest and the headers, each of up to 64 KiB,
+	// as chain/light takes them.
+	MaxHeadBytes = MaxManifestBytes + FileBlocks*(64<<10) + 1024
 	// maxHeight keeps heights positive as int64.
 	maxHeight = 1<<62 - 1
 )

@@ -53,7 +53,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(initCommand(), startCommand(), genesisCommand(), statusCommand(), validatorCommand(),
-		snapshotCommand(), rollbackCommand(), doctorCommand())
+		snapshotCommand(), rollbackCommand(), doctorCommand(), exportCommand(), importCommand())
 	ran := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { ran = true }
 	err := root.ExecuteContext(ctx)
@@ -122,7 +122,7 @@ func advice(err error) string {
 	case errors.Is(err, engine.ErrDiverged):
 		return "install the version of hosd that the other operators run, then: hosd rollback --home DIR, then start: the newest block is executed again"
 	case errors.Is(err, engine.ErrHalted), errors.Is(err, engine.ErrUnfit):
-		return "check the disk and the version of hosd; if both are right, move the data directory away and sync again (keep sign-state.json)"
+		return "check the disk and the version of hosd; if both are right, " + again
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "stop the program that uses this address, or choose another (port 0 takes a free one)"
 	case isListen(err):

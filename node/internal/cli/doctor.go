@@ -102,7 +102,7 @@ func (d *doctor) files(h home.Dir) {
 	if err == nil {
 		err = cfg.Validate()
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		err = hint(err, "correct "+h.ConfigFile()+"; hosd start --help lists the names")
 	}
 	d.say("config", "well formed", err)
@@ -110,8 +110,8 @@ func (d *doctor) files(h home.Dir) {
 	if err == nil {
 		_, err = h.TransportSeed()
 	}
-	if err != nil {
-		err = hint(err, "bring the file back from your copy; a validator must never start with an older sign-state.json")
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		err = hint(err, keyAdvice)
 	}
 	d.say("keys", fmt.Sprintf("validator key %x", pub), err)
 	doc, err := readGenesis(h.GenesisFile())
@@ -120,6 +120,9 @@ func (d *doctor) files(h home.Dir) {
 		fmt.Fprintf(d.out, "     %s, hash %x\n", doc.ChainID, hash)
 	}
 }
+
+// keyAdvice is what to do where a key file cannot be read.
+const keyAdvice = "bring the file back from your copy; a validator must never start with an older sign-state.json"
 
 // running asks the node that holds the lock.
 func (d *doctor) running(ctx context.Context, dir string, now time.Time) {
@@ -153,7 +156,7 @@ func (d *doctor) running(ctx context.Context, dir string, now time.Time) {
 // stopped opens the stores of a home that nobody uses.
 func (d *doctor) stopped(h home.Dir) {
 	if _, err := os.Stat(h.StateDir()); errors.Is(err, fs.ErrNotExist) {
-		d.say("state", "nothing is executed yet", nil)
+		d.stateless(h)
 		return
 	}
 	tree, err := store.Open(store.Config{Dir: h.StateDir(), KeepVersions: -1})
@@ -165,9 +168,46 @@ func (d *doctor) stopped(h home.Dir) {
 		return
 	}
 	blocks, err := engine.Inspect(h.EngineDir())
-	// State and blocks are not written at once: a crash leaves them one apart.
-	if err == nil && (version > blocks.Block && blocks.Block > 0 || version < blocks.State-1 || version > blocks.State+1) {
-		err = hint(fmt.Errorf("executed to %d, the state is at %d", blocks.State, version), "hosd rollback --home "+string(h)+"; if that does not help, move the data directory away and sync again (keep sign-state.json)")
+	if err == nil {
+		err = fit(h, version, blocks)
 	}
-	d.say("blocks", fmt.Sprintf("%d to %d", blocks.Base, blocks.Block), err)
+	good := fmt.Sprintf("%d to %d", blocks.Base, blocks.Block)
+	if blocks.Begun {
+		good = fmt.Sprintf("none yet; the state came from outside, and %d is the next", version+1)
+	}
+	d.say("blocks", good, err)
+}
+
+// again is what to do where stores cannot be brought together any more.
+const again = "move all of data but sign-state.json away, and start with --state-sync or import a state"
+
+// fit compares the state with what CometBFT's stores hold.
+func fit(h home.Dir, version int64, blocks engine.Heights) error {
+	switch {
+	case version > 0 && blocks.State == 0:
+		return hint(fmt.Errorf("the state is at %d, and nothing is known of its blocks", version), again)
+	case blocks.State > 0 && blocks.Block == 0 && !blocks.Begun:
+		return hint(fmt.Errorf("executed to %d, and no block is there", blocks.State), again)
+	case version > blocks.Block && blocks.Block > 0:
+		return hint(fmt.Errorf("the state is at %d, and the blocks end at %d", version, blocks.Block), again)
+	// State and blocks are not written at once: a crash leaves them one apart.
+	case version < blocks.State-1 || version > blocks.State+1:
+		return hint(fmt.Errorf("executed to %d, the state is at %d", blocks.State, version),
+			"hosd rollback --home "+string(h)+"; if that does not help: "+again)
+	}
+	return nil
+}
+
+// stateless looks at a home without a state.
+func (d *doctor) stateless(h home.Dir) {
+	blocks, err := engine.Inspect(h.EngineDir())
+	switch {
+	case err != nil:
+		err = hint(err, again)
+	case blocks.Begun || blocks.Base > 1:
+		err = hint(fmt.Errorf("it is gone, and the blocks to make it from begin at %d", blocks.Base), again)
+	case blocks.Block > 0:
+		err = hint(errors.New("it is gone"), "hosd start --home "+string(h)+" executes the blocks again, 1 to "+fmt.Sprint(blocks.Block))
+	}
+	d.say("state", "nothing is executed yet", err)
 }

@@ -30,13 +30,13 @@ func runRollback(out io.Writer, dir string) (err error) {
 	}
 	defer func() { err = errors.Join(err, end()) }()
 	if _, err := tree.HashAt(tree.Version() - 1); err != nil {
-		return hint(fmt.Errorf("nothing to go back to: %w", err), "move the data directory away and sync again (keep sign-state.json)")
+		return hint(fmt.Errorf("nothing to go back to: %w", err), again)
 	}
 	// A crash after this line does no harm: the next start, or the next rollback,
 	// finds the blocks one ahead of what was executed.
 	height, err := engine.Rollback(d.EngineDir())
 	if err != nil {
-		return err
+		return hint(fmt.Errorf("the blocks cannot go back: %w", err), "hosd doctor --home "+dir+"; if it names nothing else: "+again)
 	}
 	if height < tree.Version() {
 		if err := tree.Revert(height); err != nil {

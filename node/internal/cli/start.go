@@ -122,6 +122,9 @@ func runStart(ctx context.Context, dir string, over func(*home.Config) error, st
 	if errors.Is(err, fs.ErrNotExist) {
 		return hint(fmt.Errorf("%s is not a home: %w", dir, err), "hosd init --home "+dir)
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return err
+	}
 	if err != nil {
 		return hint(err, "correct the file; hosd start --help lists the names")
 	}
@@ -146,6 +149,12 @@ func runStart(ctx context.Context, dir string, over func(*home.Config) error, st
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
 	if err := d.RemoveRun(); err != nil { // left by a killed process
 		return err
+	}
+	if _, err := node.KeyFiles(d).PubKey(); err != nil {
+		return hint(err, keyAdvice)
+	}
+	if _, err := d.TransportSeed(); err != nil {
+		return hint(err, keyAdvice)
 	}
 	n, err := node.New(node.Config{
 		Home: d, Settings: cfg, Genesis: doc, Logger: logger(stderr, cfg.LogLevel),

@@ -56,7 +56,7 @@ func Main(ctx context.Context, args []string, out, talk io.Writer) int {
 	f.StringVar(&a.dir, "dir", defaultDir(os.Getenv), "directory of the network (HOS_TESTNET)")
 	f.StringVar(&a.programs, "bin-dir", "", "directory of the programs (default: that of hos-testnet)")
 	f.BoolVar(&a.json, "json", false, "print JSON")
-	root.AddCommand(a.up(), a.down(), a.status(), a.logs(), a.start(), a.kill(), a.grant(), a.join(), a.demo(), a.shapes(), bench.Verb(), bench.PeerVerb())
+	root.AddCommand(a.up(), a.down(), a.status(), a.logs(), a.start(), a.kill(), a.grant(), a.join(), a.demo(), a.shapes(), bench.Verb(), bench.PeerVerb(), bench.FastVerb())
 	ran := false
 	root.PersistentPreRun = func(c *cobra.Command, _ []string) { ran = c != root }
 	err := root.ExecuteContext(ctx)

@@ -44,6 +44,7 @@ func (a *app) join() *cobra.Command {
 	f.StringVar(&cfg.Pin, "genesis-hash", "", "hash that the document must have, in hex")
 	f.StringSliceVar(&cfg.Nodes, "node", nil, "multiaddress of a node in the mesh, with /p2p/ID (repeatable)")
 	f.StringSliceVar(&cfg.Peers, "peer", nil, "ID@HOST:PORT of a node in the consensus network (repeatable)")
+	f.BoolVar(&cfg.StateSync, "state-sync", false, "begin with a snapshot of the peers instead of block 1")
 	f.BoolVar(&keep, "keep", false, "leave the node running")
 	f.DurationVar(&patience, "timeout", 10*time.Minute, "how long it may take")
 	return c
