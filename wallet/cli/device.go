@@ -27,6 +27,9 @@ const (
 	ownerOther   = "somebody else"
 	ownerNobody  = "nobody"
 	ownerUnasked = "not asked"
+
+	saysLost   = ", reported lost"
+	saysFrozen = ", account frozen"
 )
 
 // deviceInfo is the JSON about a device.
@@ -39,6 +42,8 @@ type deviceInfo struct {
 	Owner    *key.AccountID `json:"owner"`    // as proven; null if nobody, or not asked
 	Owned    bool           `json:"owned"`    // by this wallet, as proven
 	Guest    bool           `json:"guest"`    // known from an invitation
+	Lost     bool           `json:"lost"`     // its owner has reported it lost, as proven
+	Frozen   bool           `json:"frozen"`   // its owner's account is frozen, as proven
 	Verified bool           `json:"verified"` // owner and epoch are proven by the ledger
 	Addrs    []string       `json:"addrs"`
 
@@ -55,10 +60,21 @@ func localInfo(d home.Device) deviceInfo {
 	return deviceInfo{Name: d.Name, ID: d.ID, Key: d.Key, Model: d.Model, Epoch: d.Epoch, Guest: d.Guest, Addrs: d.Addrs, says: ownerUnasked}
 }
 
-// proveDevice adds what the ledger says.
-func proveDevice(v state.View, account key.AccountID, d home.Device) (deviceInfo, error) {
+// prover tells what the ledger says about devices under one header.
+type prover struct {
+	view    state.View
+	account key.AccountID // of the wallet
+	frozen  map[key.AccountID]bool
+}
+
+func newProver(v state.View, account key.AccountID) *prover {
+	return &prover{view: v, account: account, frozen: make(map[key.AccountID]bool)}
+}
+
+// device adds what the ledger says.
+func (p *prover) device(d home.Device) (deviceInfo, error) {
 	i := localInfo(d)
-	r, err := state.GetDevice(v, d.ID)
+	r, err := state.GetDevice(p.view, d.ID)
 	if errors.Is(err, state.NoDevice) {
 		i.says = ownerNobody
 		return i, nil
@@ -66,18 +82,40 @@ func proveDevice(v state.View, account key.AccountID, d home.Device) (deviceInfo
 	if err != nil {
 		return i, err
 	}
-	i.Verified, i.Owner, i.Epoch = true, r.Owner, r.Epoch
+	i.Verified, i.Owner, i.Epoch, i.Lost = true, r.Owner, r.Epoch, r.Lost
 	switch {
 	case r.Owner == nil:
 		i.says = ownerNobody
-	case *r.Owner == account:
+	case *r.Owner == p.account:
 		i.Owned, i.says = true, ownerYou
 	case d.Guest:
 		i.says = ownerGuest
 	default:
 		i.says = ownerOther
 	}
-	return i, nil
+	if i.Lost {
+		i.says += saysLost
+	}
+	if r.Owner == nil {
+		return i, nil
+	}
+	if i.Frozen, err = p.isFrozen(*r.Owner); i.Frozen {
+		i.says += saysFrozen
+	}
+	return i, err
+}
+
+// isFrozen reads an account once.
+func (p *prover) isFrozen(id key.AccountID) (bool, error) {
+	if f, ok := p.frozen[id]; ok {
+		return f, nil
+	}
+	a, err := state.GetAccount(p.view, id)
+	if err != nil {
+		return false, err
+	}
+	p.frozen[id] = a.Frozen
+	return a.Frozen, nil
 }
 
 func (a *App) deviceList() *cobra.Command {
@@ -122,9 +160,9 @@ func (w *wallet) proveDevices(ctx context.Context, devices []home.Device, out *d
 		return err
 	}
 	out.Height = v.Head().Height
-	account := w.account()
+	p := newProver(v, w.account())
 	for i, d := range devices {
-		if out.Devices[i], err = proveDevice(v, account, d); err != nil {
+		if out.Devices[i], err = p.device(d); err != nil {
 			return doing("read the record of "+d.Name, err)
 		}
 	}

@@ -142,6 +142,12 @@ func TestJourney_Release(t *testing.T) {
 	p.hos(exitNotFound, "device", "lost", "cellar")
 	p.hos(exitFailure, "device", "found", "front-door")
 	p.json("hos.tx", "device", "lost", "front-door")
+	if d := p.json("hos.device.list", "device", "list")["devices"].([]any)[0].(map[string]any); d["lost"] != true || d["frozen"] != false {
+		t.Errorf("a lost device is listed as %v", d)
+	}
+	if out, _ := p.hos(exitOK, "device", "list"); !strings.Contains(out, "you, reported lost") {
+		t.Errorf("a lost device is listed as %s", out)
+	}
 	p.hos(exitDenied, "device", "lost", "front-door")
 	p.hos(exitDenied, "device", "release", "front-door", "--yes")
 	p.hos(exitOK, "door", "open")

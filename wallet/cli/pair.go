@@ -192,7 +192,7 @@ func (s *session) keepDevice(ctx context.Context, peer pairing.Peer, addrs []str
 }
 
 func (s *session) printPairing(c *claimer, d home.Device) error {
-	info, err := proveDevice(c.done.view, c.ring.Account(), d)
+	info, err := newProver(c.done.view, c.ring.Account()).device(d)
 	if err != nil {
 		return doing("read the device's record", err)
 	}

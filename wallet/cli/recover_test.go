@@ -49,6 +49,9 @@ func TestJourney_Recover(t *testing.T) {
 	anna.hos(exitOK, "recover", "freeze", account)
 	other.hos(exitDenied, "recover", "freeze", account)
 	p.hos(exitDenied, "device", "release", "front-door", "--yes")
+	if out, _ := p.hos(exitOK, "device", "list"); !strings.Contains(out, "you, account frozen") {
+		t.Errorf("a frozen account is listed as %s", out)
+	}
 	w.set(func() { w.now = w.now.Add(time.Hour) })
 	p.hos(exitDenied, "recover", "cancel")
 	other.hos(exitDenied, "recover", "finish", account, "--yes")

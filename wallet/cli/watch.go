@@ -46,6 +46,8 @@ type watchEvent struct {
 	Owner   *key.AccountID `json:"owner,omitempty"`
 	Owned   *bool          `json:"owned,omitempty"`
 	Epoch   uint64         `json:"epoch,omitempty"`
+	Lost    bool           `json:"lost,omitempty"`
+	Frozen  bool           `json:"frozen,omitempty"`
 	Grant   *tx.ID         `json:"grant,omitempty"`
 	Status  string         `json:"status,omitempty"`
 	Code    string         `json:"code,omitempty"`
@@ -135,15 +137,15 @@ func (w *watcher) records(ctx context.Context) (changed bool, err error) {
 	if err != nil {
 		return false, doing("list the devices", err)
 	}
-	account := w.s.account()
+	p := newProver(v, w.s.account())
 	for _, d := range devices {
-		i, err := proveDevice(v, account, d)
+		i, err := p.device(d)
 		if err != nil {
 			return changed, w.trouble(d.Name, err)
 		}
 		if w.isNews("device "+d.ID.String(), i.says, i.Epoch) {
 			changed = true
-			if err := w.emit(watchEvent{Event: "device", Device: &d.ID, Name: d.Name, Owner: i.Owner, Owned: &i.Owned, Epoch: i.Epoch}); err != nil {
+			if err := w.emit(watchEvent{Event: "device", Device: &d.ID, Name: d.Name, Owner: i.Owner, Owned: &i.Owned, Epoch: i.Epoch, Lost: i.Lost, Frozen: i.Frozen}); err != nil {
 				return changed, err
 			}
 		}

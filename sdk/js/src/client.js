@@ -61,9 +61,12 @@ export class Client {
     return this.#json(`/v1/accounts/${accountOf(id)}`)
   }
 
-  /** Grants to a key as the node says. @param {Id} keyId @returns {Promise<{grants: GrantRow[], version: number}>} */
-  grants(keyId) {
-    return this.#json(`/v1/keys/${keyOf(keyId)}/grants`)
+  /**
+   * Grants to a key as the node says, at most a thousand of them; only those in force, if asked.
+   * @param {Id} keyId @param {{active?: boolean}} [only] @returns {Promise<{grants: GrantRow[], version: number}>}
+   */
+  grants(keyId, { active = false } = {}) {
+    return this.#json(`/v1/keys/${keyOf(keyId)}/grants${active ? '?status=active' : ''}`)
   }
 
   /** A record's bytes, or null: what verifyOwnership reads through. @param {Uint8Array} key @returns {Promise<Uint8Array | null>} */

@@ -65,11 +65,12 @@ test('reads: paths and answers', async (t) => {
   for (const f of [id, accountText(id)]) await c.account(f)
   await c.devices(id)
   await c.grants(id)
+  await c.grants(id, { active: true })
   assert.deepEqual(await c.record(Uint8Array.of(0x61, 1)), Uint8Array.of(1, 2))
   const [dev, acc, key] = [deviceText(id), accountText(id), keyText(id)]
   assert.deepEqual(asked.map((a) => a.url), [
     '/v1/status', `/v1/devices/${dev}`, `/v1/devices/${dev}`, `/v1/accounts/${acc}`, `/v1/accounts/${acc}`, `/v1/accounts/${acc}/devices`,
-    `/v1/keys/${key}/grants`, '/v1/records/6101',
+    `/v1/keys/${key}/grants`, `/v1/keys/${key}/grants?status=active`, '/v1/records/6101',
   ])
   assert.throws(() => c.device(accountText(id)), kind('bad_text'))
   assert.throws(() => c.account('../status'), kind('bad_text'))

@@ -204,8 +204,10 @@ export class Session extends EventTarget {
 
   /** @param {Profile} p */
   async #refreshGuest(p) {
-    const { grants } = await this.client.grants(keyId(p.public))
-    const gone = grants.length > 0 && grants.every((/** @type {any} */ g) => g.status !== 'active')
+    const key = keyId(p.public)
+    // Asked apart: anybody may give a key grants and revoke them, more than one answer holds.
+    const { grants } = await this.client.grants(key, { active: true })
+    const gone = grants.length === 0 && (await this.client.grants(key)).grants.length > 0
     this.#note(gone ? 'grant_gone' : '')
     this.#list([])
   }
