@@ -31,9 +31,9 @@ const (
 	cpuProof    = 190 // µs: one proof for a light client
 	bytesProof  = 1100
 	bytesHeader = 1220 // a light block with 4 validators; an empty block has less
-	diskKey     = 270  // bytes on disk for a key but for key and value, with the tree above it
-	diskUpdate  = 2600 // bytes on disk for an update while its version is kept
-	snapKey     = 7    // bytes in a snapshot for a key but for key and value
+	diskKey     = 280  // bytes on disk for a key but for key and value, with the tree above it
+	diskUpdate  = 1400 // bytes on disk for an update while its version is kept
+	snapKey     = 8    // bytes in a snapshot for a key but for key and value
 	keptDays    = 14
 	heartbeats  = 24 * 360 // blocks a day without transactions
 )
