@@ -94,19 +94,22 @@ func (row *growthRow) keepAll(ctx context.Context, dir string, blocks int) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, t.Close()) }()
+	r := &treeRun{row: treeRow{Keys: row.Keys}, tree: &ourTree{Tree: t}}
+	if err := r.update(ctx, blocks/2, 1<<32); err != nil { // the store compacts what pruning left
+		return err
+	}
 	before, err := dirSize(dir)
 	if err != nil {
 		return err
 	}
-	r := &treeRun{row: treeRow{Keys: row.Keys}, tree: &ourTree{Tree: t}}
-	if err := r.update(ctx, blocks, 1<<32); err != nil {
+	if err := r.update(ctx, blocks/2, 1<<33); err != nil {
 		return err
 	}
 	after, err := dirSize(dir)
 	if err != nil {
 		return err
 	}
-	row.Kept = (after - before) / int64(blocks*treeBlock)
+	row.Kept = (after - before) / int64(blocks/2*treeBlock)
 	if row.Memory, err = rssOf(os.Getpid()); err != nil {
 		return err
 	}
