@@ -196,9 +196,9 @@ var refused = []struct {
 }
 
 // unreachable kinds cannot come out of a transaction: text forms are not on the
-// wire, every kind has a rule (a test of chain/state), and the last three are a
-// device's own checks.
-var unreachable = []error{key.BadText, state.NotAuthorised, state.NoChange, state.Forged, state.Released}
+// wire, every kind has a rule (a test of chain/state), and the others are checks of
+// devices and readers.
+var unreachable = []error{key.BadText, state.NotAuthorised, state.NoChange, state.Forged, state.Released, state.NotSealed, state.NoAnchor}
 
 // addPhone is the owner's key change that adds a phone whose proof is spoiled.
 func addPhone(change func(*keytest.Assertion)) func(*world, tx.ID, tx.ID) []byte {
@@ -224,7 +224,7 @@ func TestCodes_EveryRefusal(t *testing.T) {
 	for _, kind := range unreachable {
 		covered[CodeOf(kind)] = true
 	}
-	for _, c := range slices.Concat(refused, refusedAccount) {
+	for _, c := range slices.Concat(refused, refusedAccount, refusedSeal) {
 		covered[CodeOf(c.kind)] = true
 		t.Run(c.name, func(t *testing.T) {
 			w, live, dead := refusalWorld(t, c.kind == state.QuotaExceeded)

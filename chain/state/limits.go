@@ -22,4 +22,7 @@ const (
 	// MaxOpenProposals is how many of a governor's proposals may be open at a
 	// time, so that one whose key was stolen cannot fill the list for all.
 	MaxOpenProposals = 8
+	// MaxSealLife is how far ahead of block time a seal may end, in seconds: a
+	// command that waits longer for the other owners is signed anew.
+	MaxSealLife = 7 * 24 * 60 * 60
 )

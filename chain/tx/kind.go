@@ -25,6 +25,15 @@ const (
 	KindFinishRecovery Kind = 15
 	KindFreeze         Kind = 16
 	KindUnfreeze       Kind = 17
+
+	KindOpenSeal         Kind = 22
+	KindApproveSeal      Kind = 23
+	KindAnchorReceipts   Kind = 24
+	KindPublishRelease   Kind = 25
+	KindRevokeRelease    Kind = 26
+	KindPublishApp       Kind = 27
+	KindRevokeApp        Kind = 28
+	KindRotateVendorKeys Kind = 29
 )
 
 // kinds is the one list of what this version decodes.
@@ -50,6 +59,14 @@ var kinds = []struct {
 	{KindFinishRecovery, "finish-recovery", func() Payload { return new(FinishRecovery) }},
 	{KindFreeze, "freeze", func() Payload { return new(Freeze) }},
 	{KindUnfreeze, "unfreeze", func() Payload { return new(Unfreeze) }},
+	{KindOpenSeal, "open-seal", func() Payload { return new(OpenSeal) }},
+	{KindApproveSeal, "approve-seal", func() Payload { return new(ApproveSeal) }},
+	{KindAnchorReceipts, "anchor-receipts", func() Payload { return new(AnchorReceipts) }},
+	{KindPublishRelease, "publish-release", func() Payload { return new(PublishRelease) }},
+	{KindRevokeRelease, "revoke-release", func() Payload { return new(RevokeRelease) }},
+	{KindPublishApp, "publish-app", func() Payload { return new(PublishApp) }},
+	{KindRevokeApp, "revoke-app", func() Payload { return new(RevokeApp) }},
+	{KindRotateVendorKeys, "rotate-vendor-keys", func() Payload { return new(RotateVendorKeys) }},
 }
 
 // Kinds lists every known kind in order.

@@ -75,6 +75,8 @@ const (
 	RoleGuardian Role = 7
 	// RoleParty: any one of those whom the kind lets act alone.
 	RoleParty Role = 8
+	// RoleApprover: admin keys of the acting account, each one for itself.
+	RoleApprover Role = 10
 )
 
 // Sig is one signature of a transaction.

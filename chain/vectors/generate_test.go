@@ -215,6 +215,7 @@ func txFile(t *testing.T) vectors.File {
 	f.Cases = append(f.Cases, governanceTxCases(t)...)
 	f.Cases = append(f.Cases, lifecycleTxCases(t)...)
 	f.Cases = append(f.Cases, recoveryTxCases(t)...)
+	f.Cases = append(f.Cases, sealTxCases(t)...)
 	return f
 }
 
@@ -404,6 +405,7 @@ func stateFile(t *testing.T) vectors.File {
 	f.Cases = append(f.Cases, governanceHistory(t, w)...)
 	f.Cases = append(f.Cases, lifecycleHistory(t, w)...)
 	f.Cases = append(f.Cases, recoveryHistory(t, w)...)
+	f.Cases = append(f.Cases, sealHistory(t, w)...)
 	return f
 }
 
