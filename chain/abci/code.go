@@ -113,6 +113,18 @@ var rows = []Row{
 	{state.NoAddresses, 118},
 	{state.NotNarrower, 120},
 	{state.TooManyGrants, 121},
+	{state.NoSeal, 130},
+	{state.SealExists, 131},
+	{state.SealClosed, 132},
+	{state.NotSealed, 133},
+	{state.SealExpired, 134},
+	{state.SealTooLong, 135},
+	{state.TooFewKeys, 136},
+	{state.NoAnchor, 137},
+	{state.BadCounter, 138},
+	{state.NoRelease, 139},
+	{state.ReleaseExists, 140},
+	{state.ReleaseRevoked, 141},
 }
 
 // Rows lists every refusal with its code, in order.

@@ -197,8 +197,11 @@ var refused = []struct {
 
 // unreachable kinds cannot come out of a transaction: text forms are not on the
 // wire, every kind has a rule (a test of chain/state), and the rest are what
-// devices and wallets find in records.
-var unreachable = []error{key.BadText, state.NotAuthorised, state.NoChange, state.Forged, state.Released, state.NoPolicy, state.BadPolicy, state.NoAddresses}
+// devices, wallets and readers find in records.
+var unreachable = []error{
+	key.BadText, state.NotAuthorised, state.NoChange, state.Forged, state.Released, state.NoPolicy, state.BadPolicy, state.NoAddresses,
+	state.NotSealed, state.NoAnchor,
+}
 
 // addPhone is the owner's key change that adds a phone whose proof is spoiled.
 func addPhone(change func(*keytest.Assertion)) func(*world, tx.ID, tx.ID) []byte {
@@ -224,7 +227,7 @@ func TestCodes_EveryRefusal(t *testing.T) {
 	for _, kind := range unreachable {
 		covered[CodeOf(kind)] = true
 	}
-	for _, c := range slices.Concat(refused, refusedAccount, refusedGrants) {
+	for _, c := range slices.Concat(refused, refusedAccount, refusedGrants, refusedSeal) {
 		covered[CodeOf(c.kind)] = true
 		t.Run(c.name, func(t *testing.T) {
 			w, live, dead := refusalWorld(t, c.kind == state.QuotaExceeded)

@@ -92,6 +92,59 @@ var scenes = map[tx.Kind]func(a *author){
 		a.add(a.w.FreezeTx(a.t, owner, owner))
 		a.add(a.w.UnfreezeTx(a.t, owner))
 	},
+	tx.KindRegisterBatch: func(a *author) {
+		run := []*key.Private{a.key("device"), a.key("device"), a.key("device")}
+		a.add(a.w.BatchTx(a.t, run...))
+		a.add(a.w.MemberTx(a.t, a.key("owner"), run[1], a.w.Member(a.t, 1, run...)))
+	},
+	tx.KindSetPolicy: func(a *author) {
+		owner, dev := a.owned()
+		a.add(a.w.PolicyTx(a.t, owner, dev, tx.MethodPolicy{Endpoint: "lock", Method: "open", Class: tx.FreshAccess, Signers: 2}))
+		a.add(a.w.PolicyTx(a.t, owner, dev))
+	},
+	tx.KindSetAddresses: func(a *author) {
+		owner, dev := a.owned()
+		a.add(a.w.AddressesTx(a.t, owner, dev, "/ip4/192.0.2.7/tcp/27800/p2p/"+statetest.PeerID))
+	},
+	tx.KindDelegateGrant: func(a *author) {
+		owner, dev := a.owned()
+		guest := a.key("guest")
+		terms := a.w.Terms(guest.Public(), dev, "open", "state")
+		terms.Depth = 1
+		parent := a.w.GiveTx(a.t, owner, terms)
+		a.add(parent)
+		terms = a.w.Terms(a.key("friend").Public(), dev, "state")
+		terms.NotBefore, terms.NotAfter = terms.NotBefore+1, terms.NotAfter-60
+		child := a.w.DelegateTx(a.t, guest, &tx.DelegateGrant{Parent: parent.ID(a.w.Block.Chain), Grant: terms})
+		a.add(child)
+		end := child.ID(a.w.Block.Chain)
+		a.add(a.w.DelegateTx(a.t, guest, &tx.DelegateGrant{Parent: parent.ID(a.w.Block.Chain), Revoke: &end}))
+	},
+	tx.KindOpenSeal: func(a *author) { a.sealing(1) },
+	tx.KindApproveSeal: func(a *author) {
+		owner, dev, second, command := a.sealing(2)
+		a.add(a.w.ApproveSealTx(a.t, owner, dev, command, second))
+	},
+	tx.KindAnchorReceipts: func(a *author) {
+		owner, dev := a.owned()
+		a.add(a.w.AnchorTx(a.t, owner, dev, 256))
+		a.add(a.w.AnchorTx(a.t, owner, dev, 300))
+	},
+	tx.KindPublishRelease: func(a *author) { a.add(a.w.VendorTx(a.t, statetest.ReleaseOf(a.version()))) },
+	tx.KindRevokeRelease: func(a *author) {
+		r := statetest.ReleaseOf(a.version())
+		a.add(a.w.VendorTx(a.t, r))
+		a.add(a.w.VendorTx(a.t, &tx.RevokeRelease{Model: r.Model, Version: r.Version}))
+	},
+	tx.KindPublishApp: func(a *author) { a.add(a.w.VendorTx(a.t, statetest.AppOf(a.version()))) },
+	tx.KindRevokeApp: func(a *author) {
+		p := statetest.AppOf(a.version())
+		a.add(a.w.VendorTx(a.t, p))
+		a.add(a.w.VendorTx(a.t, &tx.RevokeApp{App: p.App, Version: p.Version}))
+	},
+	tx.KindRotateVendorKeys: func(a *author) {
+		a.add(a.w.RotateVendorTx(a.t, a.w.Vendor, 1, a.w.Vendor, a.key("vendor")))
+	},
 }
 
 // author plays the scenes on a ledger in memory, and has the application execute
@@ -256,4 +309,19 @@ func (a *author) guarded() *key.Private {
 	owner, _ := a.owned()
 	a.add(a.w.GuardiansTx(a.t, owner))
 	return owner
+}
+
+// sealing is a seal of a new owner with two keys, which the first has approved.
+func (a *author) sealing(needed uint8) (owner, dev, second *key.Private, command tx.ID) {
+	owner, dev = a.owned()
+	second, command = a.key("second"), statetest.Command(a.name("command"))
+	a.add(a.w.RotateTx(a.t, owner, owner, owner, second))
+	a.add(a.w.OpenSealTx(a.t, owner, dev, command, needed, owner))
+	return owner, dev, second, command
+}
+
+// version gives a version that was never published.
+func (a *author) version() string {
+	a.made++
+	return fmt.Sprintf("1.0.%d", a.made)
 }

@@ -129,6 +129,31 @@ const (
 	NotNarrower ErrorKind = "not_narrower"
 	// TooManyGrants: MaxGiven grants were given on under the owner's one.
 	TooManyGrants ErrorKind = "too_many_grants"
+	// NoSeal: nobody has opened a seal for the command.
+	NoSeal ErrorKind = "no_seal"
+	// SealExists: a seal was opened for the command before.
+	SealExists ErrorKind = "seal_exists"
+	// SealClosed: the seal takes no more approvals.
+	SealClosed ErrorKind = "seal_closed"
+	// NotSealed: too few keys have approved the command yet, or its seal has ended
+	// so.
+	NotSealed ErrorKind = "not_sealed"
+	// SealExpired: block time has reached the seal's end.
+	SealExpired ErrorKind = "seal_expired"
+	// SealTooLong: the end lies further ahead than MaxSealLife.
+	SealTooLong ErrorKind = "seal_too_long"
+	// TooFewKeys: the account has fewer admin keys than the seal needs.
+	TooFewKeys ErrorKind = "too_few_keys"
+	// NoAnchor: no receipts of the device are anchored.
+	NoAnchor ErrorKind = "no_anchor"
+	// BadCounter: the receipts do not begin where the last anchor ended.
+	BadCounter ErrorKind = "bad_counter"
+	// NoRelease: the version was never published.
+	NoRelease ErrorKind = "no_release"
+	// ReleaseExists: the version is published already.
+	ReleaseExists ErrorKind = "release_exists"
+	// ReleaseRevoked: the version is dead.
+	ReleaseRevoked ErrorKind = "release_revoked"
 )
 
 // Error is a refusal with its kind and detail for people.

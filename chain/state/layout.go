@@ -24,6 +24,10 @@ const (
 	prefixBatch       = 'b'
 	prefixPolicy      = 'l'
 	prefixAddresses   = 'z'
+	prefixSeal        = 's'
+	prefixAnchor      = 'r'
+	prefixRelease     = 'f'
+	prefixApp         = 'x'
 )
 
 // ParamsKey is where the parameters stand.
@@ -86,3 +90,22 @@ func PolicyKey(id key.DeviceID) []byte { return append([]byte{prefixPolicy}, id[
 
 // AddressesKey is where the addresses of a device stand.
 func AddressesKey(id key.DeviceID) []byte { return append([]byte{prefixAddresses}, id[:]...) }
+
+// SealKey is where the seal of a command to a device stands.
+func SealKey(device key.DeviceID, command tx.ID) []byte {
+	return append(append([]byte{prefixSeal}, device[:]...), command[:]...)
+}
+
+// AnchorKey is where a device's newest anchor stands.
+func AnchorKey(device key.DeviceID) []byte { return append([]byte{prefixAnchor}, device[:]...) }
+
+// AnchorAtKey is where the anchor stands that ends with the given counter.
+func AnchorAtKey(device key.DeviceID, counter uint64) []byte {
+	return binary.BigEndian.AppendUint64(AnchorKey(device), counter)
+}
+
+// VendorChangeKey is where the transaction stands that made a vendor's keys of
+// the given version (1 and up; version 0 is what governance admitted).
+func VendorChangeKey(id key.AccountID, version uint64) []byte {
+	return binary.BigEndian.AppendUint64(VendorKey(id), version)
+}

@@ -28,4 +28,7 @@ const (
 	// maxRecalled is how many decoded records one transaction remembers; those of
 	// now touch at most seven.
 	maxRecalled = 16
+	// MaxSealLife is how far ahead of block time a seal may end, in seconds: a
+	// command that waits longer for the other owners is signed anew.
+	MaxSealLife = 7 * 24 * 60 * 60
 )

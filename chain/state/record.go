@@ -17,7 +17,7 @@ type Params struct {
 
 // Vendor is a maker of devices, admitted by governance.
 //
-// Evolution: fields 1 to 7 are fixed; new ones are optional.
+// Evolution: fields 1 to 8 are fixed; new ones are optional.
 type Vendor struct {
 	Name      string       `cbor:"1,keyasint"`
 	Keys      []key.Public `cbor:"2,keyasint"`
@@ -25,7 +25,9 @@ type Vendor struct {
 	Quota     uint64       `cbor:"4,keyasint"`           // devices it may register in all
 	Used      uint64       `cbor:"5,keyasint"`           // devices it has registered
 	Sequence  uint64       `cbor:"6,keyasint"`           // number of its next transaction
-	Suspended bool         `cbor:"7,keyasint,omitempty"` // may register nothing
+	Suspended bool         `cbor:"7,keyasint,omitempty"` // may register and publish nothing
+
+	KeyVersion uint64 `cbor:"8,keyasint,omitempty"` // how often the vendor has changed its keys
 }
 
 // KeySet is the keys of an account at one version.

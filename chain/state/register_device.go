@@ -8,7 +8,7 @@ func vendorSigners(v View, t *tx.Tx) ([]signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []signer{{role: tx.RoleVendor, keys: ven.Keys, threshold: int(ven.Threshold)}}, nil
+	return []signer{vendorSigner(ven.KeySet())}, nil
 }
 
 func applyRegisterDevice(s Tree, _ Block, t *tx.Tx) error {

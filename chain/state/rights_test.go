@@ -382,7 +382,7 @@ func toGate(spoil func(testing.TB, *statetest.World, *state.Grant)) func(testing
 }
 
 func TestRights_Lies(t *testing.T) {
-	for _, l := range slices.Concat(lies, lifecycleLies, recoveryLies, grantLies, policyLies) {
+	for _, l := range slices.Concat(lies, lifecycleLies, recoveryLies, grantLies, policyLies, sealLies, publicationLies) {
 		t.Run(l.name, func(t *testing.T) {
 			if err := l.run(t); !errors.Is(err, l.want) {
 				t.Fatalf("got %v, want %v", err, l.want)

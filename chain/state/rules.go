@@ -49,6 +49,15 @@ var rules = []rule{
 	{tx.KindSetPolicy, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applySetPolicy},
 	{tx.KindSetAddresses, actorAccount, []tx.Role{tx.RoleAccount}, accountSigners, applySetAddresses},
 	{tx.KindDelegateGrant, actorGrantee, []tx.Role{tx.RoleGrantee}, delegateGrantSigners, applyDelegateGrant},
+
+	{tx.KindOpenSeal, actorAccount, []tx.Role{tx.RoleApprover}, approverSigners, applyOpenSeal},
+	{tx.KindApproveSeal, actorAccount, []tx.Role{tx.RoleApprover}, approverSigners, applyApproveSeal},
+	{tx.KindAnchorReceipts, actorAccount, []tx.Role{tx.RoleAccount, tx.RoleDevice}, anchorSigners, applyAnchorReceipts},
+	{tx.KindPublishRelease, actorVendor, []tx.Role{tx.RoleVendor}, vendorSigners, applyPublishRelease},
+	{tx.KindRevokeRelease, actorVendor, []tx.Role{tx.RoleVendor}, vendorSigners, applyRevokeRelease},
+	{tx.KindPublishApp, actorVendor, []tx.Role{tx.RoleVendor}, vendorSigners, applyPublishApp},
+	{tx.KindRevokeApp, actorVendor, []tx.Role{tx.RoleVendor}, vendorSigners, applyRevokeApp},
+	{tx.KindRotateVendorKeys, actorVendor, []tx.Role{tx.RoleVendor, tx.RoleNewKey}, rotateVendorKeysSigners, applyRotateVendorKeys},
 }
 
 // demands reports whether signers are for exactly the roles of the rule, so

@@ -92,6 +92,25 @@ var builders = map[tx.Kind]builder{
 	tx.KindSetPolicy:     func(tb testing.TB, w *statetest.World) *tx.Tx { return w.PolicyTx(tb, owner, dev, openBy(2)) },
 	tx.KindSetAddresses:  func(tb testing.TB, w *statetest.World) *tx.Tx { return w.AddressesTx(tb, owner, dev, home) },
 	tx.KindDelegateGrant: giveOn(guest, asIs),
+	tx.KindOpenSeal:      func(tb testing.TB, w *statetest.World) *tx.Tx { return w.OpenSealTx(tb, owner, dev, opening, 1, owner) },
+	tx.KindApproveSeal: func(tb testing.TB, w *statetest.World) *tx.Tx {
+		opened(tb, w)
+		return w.ApproveSealTx(tb, owner, dev, opening, guest)
+	},
+	tx.KindAnchorReceipts: func(tb testing.TB, w *statetest.World) *tx.Tx { return w.AnchorTx(tb, owner, dev, 256) },
+	tx.KindPublishRelease: func(tb testing.TB, w *statetest.World) *tx.Tx { return w.VendorTx(tb, statetest.ReleaseOf("1.0.0")) },
+	tx.KindRevokeRelease: func(tb testing.TB, w *statetest.World) *tx.Tx {
+		w.Do(tb, w.VendorTx(tb, statetest.ReleaseOf("1.0.0")))
+		return w.VendorTx(tb, &tx.RevokeRelease{Model: "Lock 1", Version: "1.0.0"})
+	},
+	tx.KindPublishApp: func(tb testing.TB, w *statetest.World) *tx.Tx { return w.VendorTx(tb, statetest.AppOf("1.0.0")) },
+	tx.KindRevokeApp: func(tb testing.TB, w *statetest.World) *tx.Tx {
+		w.Do(tb, w.VendorTx(tb, statetest.AppOf("1.0.0")))
+		return w.VendorTx(tb, &tx.RevokeApp{App: "timer", Version: "1.0.0"})
+	},
+	tx.KindRotateVendorKeys: func(tb testing.TB, w *statetest.World) *tx.Tx {
+		return w.RotateVendorTx(tb, w.Vendor, 2, w.Vendor, guest)
+	},
 }
 
 // TestRules_DefaultDeny: each kind has exactly one row, each role of the row

@@ -24,11 +24,17 @@ func (a *AdmitVendor) validate() error {
 	if !validModel(a.VendorName) {
 		return malformed("a vendor's name must be 1 to 64 printable ASCII characters")
 	}
-	if len(a.Keys) == 0 || len(a.Keys) > MaxKeys || a.Threshold == 0 || int(a.Threshold) > len(a.Keys) {
-		return malformed(fmt.Sprintf("threshold %d of %d keys", a.Threshold, len(a.Keys)))
+	return validateVendorKeys(a.Keys, a.Threshold)
+}
+
+// validateVendorKeys checks distinct valid keys that sign more than commands,
+// and a threshold that they reach.
+func validateVendorKeys(keys []key.Public, threshold uint8) error {
+	if len(keys) == 0 || len(keys) > MaxKeys || threshold == 0 || int(threshold) > len(keys) {
+		return malformed(fmt.Sprintf("threshold %d of %d keys", threshold, len(keys)))
 	}
-	seen := make(map[key.KeyID]bool, len(a.Keys))
-	for _, k := range a.Keys {
+	seen := make(map[key.KeyID]bool, len(keys))
+	for _, k := range keys {
 		if err := fullKey(k, "a vendor's"); err != nil {
 			return err
 		}

@@ -29,6 +29,15 @@ const (
 	KindSetPolicy      Kind = 19
 	KindSetAddresses   Kind = 20
 	KindDelegateGrant  Kind = 21
+
+	KindOpenSeal         Kind = 22
+	KindApproveSeal      Kind = 23
+	KindAnchorReceipts   Kind = 24
+	KindPublishRelease   Kind = 25
+	KindRevokeRelease    Kind = 26
+	KindPublishApp       Kind = 27
+	KindRevokeApp        Kind = 28
+	KindRotateVendorKeys Kind = 29
 )
 
 // kinds is the one list of what this version decodes.
@@ -58,6 +67,14 @@ var kinds = []struct {
 	{KindSetPolicy, "set-policy", func() Payload { return new(SetPolicy) }},
 	{KindSetAddresses, "set-addresses", func() Payload { return new(SetAddresses) }},
 	{KindDelegateGrant, "delegate-grant", func() Payload { return new(DelegateGrant) }},
+	{KindOpenSeal, "open-seal", func() Payload { return new(OpenSeal) }},
+	{KindApproveSeal, "approve-seal", func() Payload { return new(ApproveSeal) }},
+	{KindAnchorReceipts, "anchor-receipts", func() Payload { return new(AnchorReceipts) }},
+	{KindPublishRelease, "publish-release", func() Payload { return new(PublishRelease) }},
+	{KindRevokeRelease, "revoke-release", func() Payload { return new(RevokeRelease) }},
+	{KindPublishApp, "publish-app", func() Payload { return new(PublishApp) }},
+	{KindRevokeApp, "revoke-app", func() Payload { return new(RevokeApp) }},
+	{KindRotateVendorKeys, "rotate-vendor-keys", func() Payload { return new(RotateVendorKeys) }},
 }
 
 // Kinds lists every known kind in order.

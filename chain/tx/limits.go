@@ -45,6 +45,15 @@ const (
 	MaxMemberLine = 2048
 
 	minutesOfDay = 24 * 60
+	// MaxArtefact is the largest file of a release, in bytes: 16 GiB, what a
+	// device may be asked to store.
+	MaxArtefact = 16 << 30
+	// MaxURLs is how many addresses a release may name, and MaxURL how long one
+	// may be: they are hints, and the record stays small.
+	MaxURLs = 4
+	MaxURL  = 256
+	// MaxPermissions is how many endpoints an app may call.
+	MaxPermissions = 32
 
 	// maxBody leaves room in the envelope for MaxSigs signatures of 64 bytes (92
 	// with role, key id and heads). Longer ones stand under RotateKeys and

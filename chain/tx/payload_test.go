@@ -142,6 +142,25 @@ var negatives = map[tx.Kind][]negative{
 	tx.KindSetPolicy:      policyNegatives(),
 	tx.KindSetAddresses:   addressNegatives(),
 	tx.KindDelegateGrant:  delegateNegatives(),
+
+	tx.KindOpenSeal: sealNegatives(),
+	tx.KindApproveSeal: {
+		spoil("no device", tx.Malformed, func(p *tx.ApproveSeal) { p.Device = key.DeviceID{} }),
+		spoil("no epoch", tx.Malformed, func(p *tx.ApproveSeal) { p.Epoch = 0 }),
+		spoil("no command", tx.Malformed, func(p *tx.ApproveSeal) { p.Command = tx.ID{} }),
+	},
+	tx.KindAnchorReceipts: anchorNegatives(),
+	tx.KindPublishRelease: releaseNegatives(),
+	tx.KindRevokeRelease: {
+		spoil("no model", tx.Malformed, func(p *tx.RevokeRelease) { p.Model = "" }),
+		spoil("bad version", tx.Malformed, func(p *tx.RevokeRelease) { p.Version = "1" }),
+	},
+	tx.KindPublishApp: appNegatives(),
+	tx.KindRevokeApp: {
+		spoil("no name", tx.Malformed, func(p *tx.RevokeApp) { p.App = "" }),
+		spoil("bad version", tx.Malformed, func(p *tx.RevokeApp) { p.Version = "1" }),
+	},
+	tx.KindRotateVendorKeys: vendorKeyNegatives(),
 }
 
 func manyKeys(n int) []tx.AccountKey {

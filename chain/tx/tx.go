@@ -77,6 +77,8 @@ const (
 	RoleParty Role = 8
 	// RoleGrantee: the key that the grant above was given to.
 	RoleGrantee Role = 9
+	// RoleApprover: admin keys of the acting account, each one for itself.
+	RoleApprover Role = 10
 )
 
 // Sig is one signature of a transaction.

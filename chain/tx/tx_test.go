@@ -73,6 +73,25 @@ var builders = map[tx.Kind]func() tx.Payload{
 		return &tx.SetAddresses{Device: dev.Public().DeviceID(), Epoch: 1, Addrs: []string{"/ip4/192.0.2.7/tcp/27800/p2p/" + peerID}}
 	},
 	tx.KindDelegateGrant: func() tx.Payload { return &tx.DelegateGrant{Parent: tx.ID{3}, Grant: narrowed()} },
+
+	tx.KindOpenSeal: func() tx.Payload {
+		return &tx.OpenSeal{Device: dev.Public().DeviceID(), Epoch: 1, Command: statetest.Command("open"), Needed: 2, Until: 900}
+	},
+	tx.KindApproveSeal: func() tx.Payload {
+		return &tx.ApproveSeal{Device: dev.Public().DeviceID(), Epoch: 1, Command: statetest.Command("open")}
+	},
+	tx.KindAnchorReceipts: func() tx.Payload {
+		return &tx.AnchorReceipts{Device: dev.Public().DeviceID(), Epoch: 1, From: 1, To: 256, Head: [32]byte{3}}
+	},
+	tx.KindPublishRelease: func() tx.Payload {
+		return &tx.PublishRelease{Model: "Lock 1", Version: "1.2.3", Artefact: statetest.Artefact("a"), From: "1.0.0", Floor: "1.1.0-rc.1"}
+	},
+	tx.KindRevokeRelease: func() tx.Payload { return &tx.RevokeRelease{Model: "Lock 1", Version: "1.2.3"} },
+	tx.KindPublishApp:    func() tx.Payload { return statetest.AppOf("1.2.3") },
+	tx.KindRevokeApp:     func() tx.Payload { return &tx.RevokeApp{App: "timer", Version: "1.2.3"} },
+	tx.KindRotateVendorKeys: func() tx.Payload {
+		return &tx.RotateVendorKeys{Version: 1, Threshold: 2, Keys: []key.Public{owner.Public(), guest.Public()}}
+	},
 }
 
 func build(t testing.TB, k tx.Kind) *tx.Tx {

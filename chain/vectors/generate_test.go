@@ -219,6 +219,7 @@ func txFile(t *testing.T) vectors.File {
 	f.Cases = append(f.Cases, recoveryTxCases(t)...)
 	f.Cases = append(f.Cases, lifetimeTxCases(t)...)
 	f.Cases = append(f.Cases, grantTxCases(t)...)
+	f.Cases = append(f.Cases, sealTxCases(t)...)
 	return f
 }
 
@@ -411,6 +412,7 @@ func stateFile(t *testing.T) vectors.File {
 	f.Cases = append(f.Cases, recoveryHistory(t, w)...)
 	f.Cases = append(f.Cases, lifetimeHistory(t, w)...)
 	f.Cases = append(f.Cases, grantHistory(t, w)...)
+	f.Cases = append(f.Cases, sealHistory(t, w)...)
 	return f
 }
 

@@ -127,6 +127,12 @@ func tookEffect(v state.View, t *tx.Tx) error {
 			return err
 		}
 		next = r.Sequence
+	case tx.KindPublishRelease, tx.KindRevokeRelease, tx.KindPublishApp, tx.KindRevokeApp, tx.KindRotateVendorKeys:
+		r, err := state.GetVendor(v, t.Body.Account)
+		if err != nil {
+			return err
+		}
+		next = r.Sequence
 	default:
 		r, err := state.GetAccount(v, t.Body.Account)
 		if err != nil {

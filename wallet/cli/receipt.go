@@ -11,7 +11,7 @@ import (
 )
 
 func (a *App) receiptCommand() *cobra.Command {
-	return group("receipt", "Check what devices have signed", a.receiptVerify())
+	return group("receipt", "Check what devices have signed", a.receiptVerify(), a.receiptAnchor(), a.receiptSubmit(), a.receiptAnchored())
 }
 
 type verifyResult struct {

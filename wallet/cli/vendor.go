@@ -13,7 +13,7 @@ import (
 )
 
 func (a *App) vendorCommand() *cobra.Command {
-	return group("vendor", "For makers of devices", a.vendorRegister(), a.vendorBatch())
+	return group("vendor", "For makers of devices", a.vendorRegister(), a.vendorBatch(), a.vendorShow(), a.vendorKeys(), a.vendorRelease(), a.vendorApp())
 }
 
 func (a *App) vendorRegister() *cobra.Command {

@@ -106,6 +106,22 @@ func payload(b tx.Body, before []tx.AccountKey, names Names) (Summary, error) {
 		return words(b, func(p *tx.SetAddresses) Summary { return setAddresses(p, names) })
 	case tx.KindDelegateGrant:
 		return words(b, func(p *tx.DelegateGrant) Summary { return delegateGrant(p, names) })
+	case tx.KindOpenSeal:
+		return words(b, func(p *tx.OpenSeal) Summary { return openSeal(p, names) })
+	case tx.KindApproveSeal:
+		return words(b, func(p *tx.ApproveSeal) Summary { return approveSeal(p, names) })
+	case tx.KindAnchorReceipts:
+		return words(b, func(p *tx.AnchorReceipts) Summary { return anchorReceipts(p, names) })
+	case tx.KindPublishRelease:
+		return words(b, func(p *tx.PublishRelease) Summary { return publishRelease(p) })
+	case tx.KindRevokeRelease:
+		return words(b, func(p *tx.RevokeRelease) Summary { return revokeRelease(p) })
+	case tx.KindPublishApp:
+		return words(b, func(p *tx.PublishApp) Summary { return publishApp(p) })
+	case tx.KindRevokeApp:
+		return words(b, func(p *tx.RevokeApp) Summary { return revokeApp(p) })
+	case tx.KindRotateVendorKeys:
+		return words(b, func(p *tx.RotateVendorKeys) Summary { return rotateVendorKeys(p) })
 	default:
 		return Summary{}, fmt.Errorf("%w: %s", ErrUnknown, b.Kind)
 	}

@@ -64,6 +64,18 @@ var samples = []struct {
 		[]string{"front-door", "epoch 8", "version 3", "lock.open R1", "hour", "2 key(s)", "24 hours", "60 seconds", "sealed"}},
 	{&tx.SetAddresses{Device: device, Epoch: 8, Addrs: []string{"/ip4/192.0.2.7/tcp/1/p2p/" + statetest.PeerID}}, false, []string{"front-door", "epoch 8", "192.0.2.7"}},
 	{&tx.SetAddresses{Device: device, Epoch: 8}, false, []string{"nowhere"}},
+
+	{&tx.OpenSeal{Device: device, Epoch: 8, Command: tx.ID{0xab}, Needed: 2, Until: 1_800_003_600}, true,
+		[]string{"front-door", "epoch 8", tx.ID{0xab}.String(), "2 keys", "2027-01-15 09:00:00 UTC"}},
+	{&tx.ApproveSeal{Device: device, Epoch: 8, Command: tx.ID{0xab}}, true, []string{"front-door", "epoch 8", tx.ID{0xab}.String()}},
+	{&tx.AnchorReceipts{Device: device, Epoch: 8, From: 5, To: 77, Head: [32]byte{0xcd}}, false, []string{"front-door", "epoch 8", "5 to 77", "cd00"}},
+	{&tx.PublishRelease{Model: "Lock\" 1", Version: "1.2.3", From: "1.0.0", Floor: "1.1.0", Artefact: tx.Artefact{SHA256: [32]byte{0xef}, Size: 99, URLs: []string{"https://a.example/x"}}}, true,
+		[]string{`"Lock\" 1"`, "1.2.3", "1.0.0", "1.1.0", "ef00", "99 bytes", "https://a.example/x"}},
+	{&tx.RevokeRelease{Model: "Lock 1", Version: "1.2.3"}, false, []string{`"Lock 1"`, "1.2.3"}},
+	{&tx.PublishApp{App: "timer", Version: "1.2.3", Form: tx.FormWASM, Permissions: []string{"clock", "lamp"}, Artefact: tx.Artefact{SHA256: [32]byte{0xef}, Size: 99}}, true,
+		[]string{"timer", "1.2.3", "wasm", "clock, lamp", "ef00", "99 bytes"}},
+	{&tx.RevokeApp{App: "timer", Version: "1.2.3"}, false, []string{"timer", "1.2.3"}},
+	{&tx.RotateVendorKeys{Version: 4, Threshold: 2, Keys: []key.Public{guest, owner}}, true, []string{guest.String(), owner.String(), "2 of 2 keys", "4"}},
 }
 
 func proposal(c tx.Change) *tx.Propose { return &tx.Propose{Until: 1_800_003_600, Change: c} }

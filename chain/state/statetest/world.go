@@ -153,6 +153,12 @@ func (w *World) sequence(actor key.AccountID, p tx.Payload) uint64 {
 			return 0
 		}
 		return g.Sequence
+	case tx.KindPublishRelease, tx.KindRevokeRelease, tx.KindPublishApp, tx.KindRevokeApp, tx.KindRotateVendorKeys:
+		v, err := state.GetVendor(w.Tree, actor)
+		if err != nil {
+			return 0
+		}
+		return v.Sequence
 	}
 	a, err := state.GetAccount(w.Tree, actor)
 	if err != nil {

@@ -3,8 +3,9 @@ import { compare, digest, equal, LABELS } from './codec.js'
 import { HosError } from './error.js'
 import { accountId, deviceId, keyId } from './id.js'
 import { invokeOnly, MAX_SIGNATURE, publicKey, validate } from './key.js'
-import { validAddr, validMethods, validModel, validName } from './name.js'
+import { validAddr, validMethods, validModel, validName, validUrl } from './name.js'
 import { bytes, fromMap, item, list, pack, record, text, uint, unpack } from './record.js'
+import { compareSemver, parseSemver } from './semver.js'
 
 /** @typedef {import('./key.js').PublicKey} PublicKey */
 /** A key of an account. @typedef {{key: PublicKey, rights: number}} AccountKey */
@@ -20,9 +21,13 @@ export const TX_KINDS = Object.freeze({
   'set-guardians': 12, 'start-recovery': 13, 'cancel-recovery': 14, 'finish-recovery': 15, freeze: 16, unfreeze: 17,
   'register-batch': 18, 'set-policy': 19, 'set-addresses': 20,
   'delegate-grant': 21,
+  'open-seal': 22, 'approve-seal': 23, 'anchor-receipts': 24,
+  'publish-release': 25, 'revoke-release': 26, 'publish-app': 27, 'revoke-app': 28, 'rotate-vendor-keys': 29,
 })
 /** In which capacity a key signs. Numbers are append-only. */
-export const ROLES = Object.freeze({ account: 1, vendor: 2, device: 3, newOwner: 4, newKey: 5, governor: 6, guardian: 7, party: 8, grantee: 9 })
+export const ROLES = Object.freeze({
+  account: 1, vendor: 2, device: 3, newOwner: 4, newKey: 5, governor: 6, guardian: 7, party: 8, grantee: 9, approver: 10,
+})
 /** What a key of an account may do: sign transactions, sign commands. Bits are append-only. */
 export const RIGHTS = Object.freeze({ admin: 1, invoke: 2 })
 
@@ -43,6 +48,9 @@ const MAX_BATCH = 1 << 24
 const MAX_PATH = 24
 const MAX_RULES = 64
 const MAX_ADDRS = 8
+const MAX_ARTEFACT = 2 ** 34
+const MAX_URLS = 4
+const MAX_FORM = 4
 
 /** @type {import('./record.js').Table} */
 const accountKeyTable = { key: [1, publicKey], rights: [2, uint(255)] }
@@ -118,12 +126,7 @@ const changes = {
     table: { name: [1, text], keys: [2, list(publicKey)], threshold: [3, uint(255)], quota: [4, uint()] },
     check(a) {
       checkName(a.name)
-      const n = a.keys.length
-      if (n === 0 || n > MAX_KEYS || a.threshold === 0 || a.threshold > n) throw malformed(`threshold ${a.threshold} of ${n} keys`)
-      a.keys.forEach((/** @type {PublicKey} */ k, /** @type {number} */ i) => {
-        fullKey(k, "a vendor's")
-        if (a.keys.slice(0, i).some((/** @type {PublicKey} */ had) => equal(keyId(had), keyId(k)))) throw malformed('a key stands twice')
-      })
+      checkVendorKeys(a)
     },
   },
   suspendVendor: { number: 5, table: { vendor: [1, bytes(20)] }, check: (a) => checkVendor(a.vendor) },
@@ -147,6 +150,40 @@ const keyVersion = {
     if (p.version === 0) throw malformed('no key version')
   },
 }
+/** The file of a release, as a field. */
+const artefact = record({ sha256: [1, bytes(32)], size: [2, uint()], urls: [3, list(text), 'optional'] })
+
+/** A vendor's keys and threshold. @param {{keys: PublicKey[], threshold: number}} a */
+function checkVendorKeys(a) {
+  const n = a.keys.length
+  if (n === 0 || n > MAX_KEYS || a.threshold === 0 || a.threshold > n) throw malformed(`threshold ${a.threshold} of ${n} keys`)
+  a.keys.forEach((k, i) => {
+    fullKey(k, "a vendor's")
+    if (a.keys.slice(0, i).some((had) => equal(keyId(had), keyId(k)))) throw malformed('a key stands twice')
+  })
+}
+
+/** @param {{sha256: Uint8Array, size: number | bigint, urls?: string[]}} a */
+function checkArtefact({ sha256, size, urls }) {
+  if (isZero(sha256) || size === 0 || size > MAX_ARTEFACT) throw malformed('no hash, no size or one of more than 16 GiB')
+  if (!urls) return
+  if (urls.length === 0 || urls.length > MAX_URLS || !urls.every((u, i) => validUrl(u) && (i === 0 || urls[i - 1] < u))) {
+    throw malformed('addresses that are none, too many, repeated or out of order')
+  }
+}
+
+/** @param {{version: string, [name: string]: any}} p what names a release or an app */
+function checkRelease(p) {
+  if (!validModel(p.model)) throw malformed('model must be 1 to 64 printable ASCII characters')
+  parseSemver(p.version)
+}
+
+/** @param {{version: string, [name: string]: any}} p */
+function checkApp(p) {
+  if (!validName(p.app)) throw malformed("an app's name must be 1 to 64 of a-z 0-9 _ - .")
+  parseSemver(p.version)
+}
+
 /** An empty payload. @type {{table: import('./record.js').Table, check(p: any): void}} */
 const empty = { table: {}, check() {} }
 
@@ -265,6 +302,57 @@ const payloads = {
       p.addrs.forEach((/** @type {string} */ a, /** @type {number} */ i) => {
         if (!validAddr(a) || p.addrs.indexOf(a) !== i) throw malformed(`address ${a}`)
       })
+    },
+  },
+  [TX_KINDS['open-seal']]: {
+    table: { device: [1, bytes(20)], epoch: [2, uint()], command: [3, bytes(32)], needed: [4, uint(255)], until: [5, uint()] },
+    check(p) {
+      deviceEpoch.check(p)
+      if (isZero(p.command) || p.until === 0) throw malformed('no command or end')
+      if (p.needed === 0 || p.needed > MAX_KEYS) throw malformed('a seal needs 1 to 16 approvals')
+    },
+  },
+  [TX_KINDS['approve-seal']]: {
+    table: { device: [1, bytes(20)], epoch: [2, uint()], command: [3, bytes(32)] },
+    check(p) {
+      deviceEpoch.check(p)
+      if (isZero(p.command)) throw malformed('no command')
+    },
+  },
+  [TX_KINDS['anchor-receipts']]: {
+    table: { device: [1, bytes(20)], epoch: [2, uint()], from: [3, uint()], to: [4, uint()], head: [5, bytes(32)] },
+    check(p) {
+      deviceEpoch.check(p)
+      if (p.from === 0 || p.to < p.from) throw malformed('counters do not rise from 1 on')
+      if (isZero(p.head)) throw malformed('no head')
+    },
+  },
+  [TX_KINDS['publish-release']]: {
+    table: { model: [1, text], version: [2, text], artefact: [3, artefact], from: [4, text, 'optional'], floor: [5, text, 'optional'] },
+    check(p) {
+      checkRelease(p)
+      for (const bound of [p.from, p.floor]) {
+        if (bound !== undefined && compareSemver(parseSemver(bound), parseSemver(p.version)) > 0) throw malformed('a bound above the version itself')
+      }
+      checkArtefact(p.artefact)
+    },
+  },
+  [TX_KINDS['revoke-release']]: { table: { model: [1, text], version: [2, text] }, check: checkRelease },
+  [TX_KINDS['publish-app']]: {
+    table: { app: [1, text], version: [2, text], form: [3, uint(255)], artefact: [4, artefact], permissions: [5, list(text), 'optional'] },
+    check(p) {
+      checkApp(p)
+      if (p.form === 0 || p.form > MAX_FORM) throw malformed('an unknown form of app')
+      if (p.permissions && !validMethods(p.permissions)) throw malformed('permissions are no names, repeated, out of order or none')
+      checkArtefact(p.artefact)
+    },
+  },
+  [TX_KINDS['revoke-app']]: { table: { app: [1, text], version: [2, text] }, check: checkApp },
+  [TX_KINDS['rotate-vendor-keys']]: {
+    table: { version: [1, uint()], keys: [2, list(publicKey)], threshold: [3, uint(255)] },
+    check(p) {
+      keyVersion.check(p)
+      checkVendorKeys(p)
     },
   },
 }

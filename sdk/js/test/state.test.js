@@ -5,6 +5,7 @@
  * checked here on every case where they apply.
  */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import test from 'node:test'
 import { sha256 } from '@noble/hashes/sha2.js'
 import {
@@ -36,6 +37,9 @@ const validatorsOnly = {
   'grants/delegate/longer': 'not_narrower', 'grants/delegate/windows': 'not_narrower', 'grants/delegate/uses': 'not_narrower', 'grants/delegate/depth': 'not_narrower',
   'grants/delegate/replay': 'bad_sequence', 'grants/delegate/dead': 'grant_revoked', 'grants/end/not-issuer': 'not_issuer', 'grants/end/twice': 'grant_revoked',
   'grants/private/delegate': 'not_narrower',
+  'seal/open/keys': 'too_few_keys', 'seal/approve/nothing': 'no_seal', 'seal/open/long': 'seal_too_long', 'seal/open/twice': 'seal_exists',
+  'seal/approve/twice': 'already_approved', 'seal/approve/late': 'seal_expired', 'seal/approve/closed': 'seal_closed', 'seal/anchor/gap': 'bad_counter',
+  'seal/release/twice': 'release_exists', 'seal/release/dead': 'release_revoked', 'seal/release/nothing': 'no_release', 'seal/keys/version': 'bad_key_version',
   'gov/suspend/nobody': 'no_vendor', 'gov/suspend/register': 'vendor_suspended', 'gov/suspend/twice': 'vendor_suspended',
   'gov/admit/again': 'vendor_exists', 'gov/quota/register': 'quota_exceeded', 'gov/open/full': 'too_many_proposals', 'gov/open/expired': 'proposal_expired',
 }
@@ -64,6 +68,18 @@ function keysOf(id, root) {
   }
 }
 
+/** The keys of a vendor as its record says. */
+function vendorSigner(id) {
+  const vendor = record(Uint8Array.of(0x76, ...id))
+  return { role: ROLES.vendor, keys: vendor.get(2).map(key), threshold: vendor.get(3) }
+}
+
+/** Where a seal stands. */
+const sealKey = ({ device, command }) => Uint8Array.of(0x73, ...device, ...command)
+/** Where a version of firmware or of an app stands. */
+const publicationKey = (prefix, vendor, name, version) =>
+  Uint8Array.of(prefix, ...vendor, ...createHash('sha256').update(`${name}\0${version}`).digest())
+
 /** Who must sign, as docs/spec/state.md lists it. */
 function required({ kind, account, payload: p }) {
   switch (kind) {
@@ -72,6 +88,21 @@ function required({ kind, account, payload: p }) {
       const vendor = record(Uint8Array.of(0x76, ...account))
       return [{ role: ROLES.vendor, keys: vendor.get(2).map(key), threshold: vendor.get(3) }]
     }
+    case TX_KINDS['publish-release']:
+    case TX_KINDS['revoke-release']:
+    case TX_KINDS['publish-app']:
+    case TX_KINDS['revoke-app']:
+      return [vendorSigner(account)]
+    case TX_KINDS['rotate-vendor-keys']: {
+      const had = vendorSigner(account)
+      const added = p.keys.filter((k) => !had.keys.some((h) => equal(h.bytes, k.bytes)))
+      return [had, { role: ROLES.newKey, keys: added, threshold: added.length }]
+    }
+    case TX_KINDS['open-seal']:
+    case TX_KINDS['approve-seal']:
+      return [{ ...admins(ROLES.approver, keysOf(account)), threshold: 1 }]
+    case TX_KINDS['anchor-receipts']:
+      return [admins(ROLES.account, keysOf(account)), { role: ROLES.device, keys: [key(record(deviceKey(p.device)).get(1))], threshold: 1 }]
     case TX_KINDS.claim:
       return claimSigners(p.batch ? p.batch.key : key(record(deviceKey(p.device)).get(1)), keysOf(account, p.root))
     case TX_KINDS.transfer:
@@ -255,6 +286,44 @@ const proves = {
   },
   async 'set-addresses'(t) {
     assert.deepEqual(decodeTx(record(Uint8Array.of(0x7a, ...t.body.payload.device)).get(2)), t)
+  // The record of a seal keeps what its approvers signed.
+  async 'open-seal'(t) {
+    assert.deepEqual(record(sealKey(t.body.payload)).get(8).map(decodeTx), [t])
+  },
+  async 'approve-seal'(t) {
+    const r = record(sealKey(t.body.payload))
+    assert.equal(r.get(3), 2)
+    assert.deepEqual(decodeTx(r.get(8).at(-1)), t)
+  },
+  async 'anchor-receipts'(t) {
+    const { device, to, head } = t.body.payload
+    const r = record(Uint8Array.of(0x72, ...device))
+    assert.equal(r.get(1), to)
+    assert.deepEqual([r.get(2), decodeTx(r.get(4))], [head, t])
+  },
+  async 'publish-release'(t) {
+    const { model, version } = t.body.payload
+    const r = record(publicationKey(0x66, t.body.account, model, version))
+    assert.deepEqual([r.get(2), decodeTx(r.get(3))], [1, t])
+  },
+  async 'revoke-release'(t) {
+    const { model, version } = t.body.payload
+    assert.equal(record(publicationKey(0x66, t.body.account, model, version)).get(2), 2)
+  },
+  async 'publish-app'(t) {
+    const { app, version } = t.body.payload
+    const r = record(publicationKey(0x78, t.body.account, app, version))
+    assert.deepEqual([r.get(2), decodeTx(r.get(3))], [1, t])
+  },
+  async 'revoke-app'(t) {
+    const { app, version } = t.body.payload
+    assert.equal(record(publicationKey(0x78, t.body.account, app, version)).get(2), 2)
+  },
+  async 'rotate-vendor-keys'(t) {
+    const { version, keys, threshold } = t.body.payload
+    const kept = Uint8Array.of(0x76, ...t.body.account, 0, 0, 0, 0, 0, 0, 0, version)
+    assert.deepEqual(decodeTx(world.get(x(kept))), t)
+    assert.deepEqual(vendorSigner(t.body.account), { role: ROLES.vendor, keys, threshold })
   },
   async 'register-device'(t) {
     const id = deviceId(t.body.payload.key)
