@@ -101,6 +101,11 @@ var rows = []Row{
 	{state.RecoveryDue, 84},
 	{state.AccountFrozen, 85},
 	{state.NotFrozen, 86},
+	{state.AccountQuotaExceeded, 160},
+	{state.TooManyMoves, 161},
+	{state.UpgradeLate, 162},
+	{state.UpgradeExists, 163},
+	{state.NoUpgrade, 164},
 }
 
 // Rows lists every refusal with its code, in order.

@@ -121,6 +121,8 @@ const (
 	LabelPresence Label = "hybridos/presence/v1"
 	// LabelValidator is of the proof that somebody holds a consensus key.
 	LabelValidator Label = "hybridos/validator/v1"
+	// LabelGovernor is of the proof that somebody holds a governor's key.
+	LabelGovernor Label = "hybridos/governor/v1"
 )
 
 // ChainDigest names one ledger: SHA-256(chain id || genesis hash). Everything

@@ -20,6 +20,7 @@ const (
 	prefixGovernance  = 'n'
 	prefixProposal    = 'q'
 	prefixRecovery    = 'y'
+	prefixUpgrade     = 'u'
 )
 
 // ParamsKey is where the parameters stand.
@@ -71,3 +72,6 @@ func RecoveryKey(id key.AccountID, version uint64) []byte {
 	k := append([]byte{prefixRecovery}, id[:]...)
 	return binary.BigEndian.AppendUint64(k, version)
 }
+
+// UpgradeKey is where the schedule of upgrades stands.
+func UpgradeKey() []byte { return []byte{prefixUpgrade} }

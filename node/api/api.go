@@ -57,6 +57,8 @@ type Status struct {
 	P2PPeers    int       `json:"p2p_peers"`
 	MeshPeers   int       `json:"mesh_peers"`
 	Mempool     int       `json:"mempool"`
+	Binary      string    `json:"binary"`            // SHA-256 of this program, hex; all zero: not known
+	Upgrade     *Upgrade  `json:"upgrade,omitempty"` // that is to come
 
 	Interval  time.Duration `json:"-"`
 	Txs       uint64        `json:"-"`

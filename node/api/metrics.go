@@ -32,6 +32,8 @@ func newMetrics(l Ledger) *metrics {
 		row(g, "mempool_txs", "Transactions that wait for a block.", func(s Status) float64 { return float64(s.Mempool) }),
 		row(g, "syncing", "1 while the node is catching up.", func(s Status) float64 { return number(s.Syncing) }),
 		row(g, "validator", "1 if the node is a validator.", func(s Status) float64 { return number(s.Validator) }),
+		row(g, "upgrade_height", "Height of the upgrade that is to come, 0 if none is.", Status.upgradeHeight),
+		row(g, "upgrade_ready", "0 if this program must be replaced before the upgrade that is to come.", Status.upgradeReady),
 		row(c, "txs_total", "Transactions executed in blocks since the start.", func(s Status) float64 { return float64(s.Txs) }),
 		row(c, "txs_failed_total", "Of these, refused in the block.", func(s Status) float64 { return float64(s.Failed) }),
 		row(c, "txs_submitted_total", "Transactions handed in at this node.", func(s Status) float64 { return float64(s.Submitted) }),

@@ -200,7 +200,7 @@ func TestOpenAPI_Queries(t *testing.T) {
 func TestOpenAPI_Schemas(t *testing.T) {
 	doc := described(t)
 	for name, v := range map[string]any{
-		"Error": Error{}, "Refusal": Error{}, "Committed": Committed{}, "Status": Status{}, "Record": Record{}, "Device": Device{},
+		"Error": Error{}, "Refusal": Error{}, "Committed": Committed{}, "Status": Status{}, "Upgrade": Upgrade{}, "Record": Record{}, "Device": Device{},
 		"Account": Account{}, "AccountKey": AccountKey{}, "Grant": Grant{}, "Target": Target{}, "DeviceList": DeviceList{},
 		"ListedDevice": ListedDevice{}, "GrantList": GrantList{}, "GrantRef": GrantRef{}, "DIDResult": did.Result{},
 		"DIDMetadata": did.Metadata{}, "DIDResolution": did.Resolution{}, "DIDProblem": did.Problem{}, "DIDProof": did.Proof{},

@@ -31,6 +31,10 @@ const MAX_KEYS = 16
 const MAX_SIGS = 2 * MAX_KEYS + 1
 const MAX_TARGETS = 32
 const MAX_DELAY = 7776000
+const MAX_UNITS = 1000000
+const MAX_PERIOD = 2592000
+const MAX_HEIGHT = 2 ** 53
+const MAX_PLATFORMS = 8
 
 /** @type {import('./record.js').Table} */
 const accountKeyTable = { key: [1, publicKey], rights: [2, uint(255)] }
@@ -95,6 +99,47 @@ const changes = {
   },
   suspendVendor: { number: 5, table: { vendor: [1, bytes(20)] }, check: (a) => checkVendor(a.vendor) },
   setQuota: { number: 6, table: { vendor: [1, bytes(20)], quota: [2, uint()] }, check: (a) => checkVendor(a.vendor) },
+  setParams: {
+    number: 7,
+    table: { base: [1, uint()], perDevice: [2, uint()], period: [3, uint()] },
+    check(a) {
+      if (a.base < 4 || a.base > MAX_UNITS || a.perDevice > MAX_UNITS) throw malformed('units of a quota')
+      if (a.period < 60 || a.period > MAX_PERIOD) throw malformed(`a period of ${a.period} s`)
+    },
+  },
+  scheduleUpgrade: {
+    number: 8,
+    table: { name: [1, text], height: [2, uint()], hashes: [3, list(bytes(32))], url: [4, text, 'optional'] },
+    check(a) {
+      const n = a.hashes.length
+      if (!validName(a.name) || a.height === 0 || a.height > MAX_HEIGHT || n === 0 || n > MAX_PLATFORMS) throw malformed('an upgrade without name, height or programs')
+      a.hashes.forEach((/** @type {Uint8Array} */ h, /** @type {number} */ i) => {
+        if (isZero(h) || (i > 0 && compare(a.hashes[i - 1], h) >= 0)) throw malformed('hashes of programs missing, repeated or out of order')
+      })
+      if (a.url && (a.url.length > 256 || !/^https:\/\/[!-~]*$/.test(a.url))) throw malformed('no https address')
+    },
+  },
+  cancelUpgrade: {
+    number: 9,
+    table: { name: [1, text] },
+    check(a) {
+      if (!validName(a.name)) throw malformed('no upgrade')
+    },
+  },
+  setGovernors: {
+    number: 10,
+    table: { threshold: [1, uint(255)], governors: [2, list(record({ name: [1, text], key: [2, publicKey], proof: [3, bytes(), 'optional'] }))] },
+    check(a) {
+      const n = a.governors.length
+      if (n === 0 || n > MAX_KEYS || a.threshold === 0 || a.threshold > n) throw malformed(`threshold ${a.threshold} of ${n} governors`)
+      a.governors.forEach((/** @type {{name: string, key: PublicKey, proof?: Uint8Array}} */ g, /** @type {number} */ i) => {
+        checkName(g.name)
+        fullKey(g.key, "a governor's")
+        if (g.proof && g.proof.length !== 64) throw malformed(`a proof of ${g.proof.length} bytes`)
+        if (a.governors.slice(0, i).some((/** @type {{key: PublicKey}} */ had) => equal(keyId(had.key), keyId(g.key)))) throw malformed('a key stands twice')
+      })
+    },
+  },
 }
 /** @type {import('./record.js').Table} */
 const changeTable = Object.fromEntries(Object.entries(changes).map(([name, c]) => [name, [c.number, record(c.table), 'optional']]))

@@ -30,6 +30,10 @@ const validatorsOnly = {
   'recover/freeze/twice': 'account_frozen', 'recover/freeze/grant': 'account_frozen', 'recover/freeze/rotate': 'account_frozen',
   'gov/suspend/nobody': 'no_vendor', 'gov/suspend/register': 'vendor_suspended', 'gov/suspend/twice': 'vendor_suspended',
   'gov/admit/again': 'vendor_exists', 'gov/quota/register': 'quota_exceeded', 'gov/open/full': 'too_many_proposals', 'gov/open/expired': 'proposal_expired',
+  'gov/params/over': 'account_quota_exceeded', 'gov/moves/over': 'too_many_moves',
+  'gov/upgrade/late': 'upgrade_late', 'gov/upgrade/none': 'no_upgrade', 'gov/upgrade/second': 'upgrade_exists',
+  'gov/upgrade/reached': 'no_upgrade', 'gov/upgrade/name': 'upgrade_exists',
+  'gov/council/proof': 'bad_proof', 'gov/council/left': 'no_governor', 'gov/council/ended': 'proposal_closed',
 }
 /** Refusals that this package makes too. */
 const signatureKinds = [
