@@ -133,4 +133,3 @@ func sumOf(t *testing.T, path string) string {
 	must(io.Copy(h, f))(t)
 	return hex.EncodeToString(h.Sum(nil))
 }
-
