@@ -326,6 +326,7 @@ func TestIndex_ReadersBesideBlocks(t *testing.T) {
 	}
 	from, to := ann, bob
 	for range 30 {
+		c.w.Block.Time += int64(state.DefaultQuota().Period) / state.MaxMoves // as often as a device may
 		c.w.Do(t, c.w.TransferTx(t, from, to, things[0]))
 		c.commit()
 		from, to = to, from
