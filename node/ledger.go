@@ -84,14 +84,14 @@ func (l *ledger) Submit(ctx context.Context, raw []byte) (fetch.Result, error) {
 
 // Status implements api.Ledger.
 func (l *ledger) Status() api.Status {
-	s, hash := l.eng.Stats(), l.cfg.Genesis.Hash()
+	s, hash, binary := l.eng.Stats(), l.cfg.Genesis.Hash(), l.app.Binary()
 	return api.Status{
 		ChainID: l.cfg.Genesis.ChainID, GenesisHash: hex.EncodeToString(hash[:]), Name: l.cfg.Settings.Name,
 		Height: s.Height, HeaderHash: hex.EncodeToString(s.Hash), Time: s.Time.UTC(),
 		Syncing: s.Syncing, Validator: s.Validator, PubKey: hex.EncodeToString(l.eng.PubKey()),
 		P2PPeers: s.Peers, MeshPeers: len(l.host.Network().Peers()), Mempool: s.Mempool,
 		Interval: s.Interval, Txs: s.Txs, Failed: s.Failed, Submitted: s.Submitted, Refused: s.Refused,
-		Proposals: l.app.Refused(),
+		Proposals: l.app.Refused(), Upgrade: l.upgrade(), Binary: hex.EncodeToString(binary[:]),
 	}
 }
 

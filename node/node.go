@@ -45,6 +45,9 @@ type Config struct {
 	Settings home.Config
 	// Genesis is the ledger to follow.
 	Genesis *genesis.Doc
+	// Binary is the SHA-256 of this program: what an upgrade of the ledger names.
+	// Without it the node halts at every upgrade.
+	Binary [32]byte
 	// Ready is called once when every address answers, with the real ports.
 	Ready func(home.Run) error
 	// InStep is called once when the node has caught up with the network for the
@@ -115,7 +118,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, lists.Close()) }()
 	app, err := abci.New(abci.Config{
 		Genesis: n.cfg.Genesis, Tree: tree, Snapshots: snapshots, Restore: n.cfg.Settings.StateSync,
-		KeepBlocks: n.cfg.Settings.KeepBlocks, Logger: n.cfg.Logger,
+		KeepBlocks: n.cfg.Settings.KeepBlocks, Binary: n.cfg.Binary, SkipUpgrades: n.cfg.Settings.SkipUpgrades, Logger: n.cfg.Logger,
 		Committed: func(c abci.Commit) {
 			lists.Committed(c)
 			snapshots.Committed(c.Height)

@@ -12,7 +12,6 @@
 package abci
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -54,6 +53,11 @@ type Config struct {
 	Restore bool
 	// KeepBlocks is how many blocks CometBFT is told to keep; 0: all.
 	KeepBlocks int64
+	// Binary is the SHA-256 of this program, for upgrades; zero for none of them.
+	Binary [32]byte
+	// SkipUpgrades are names of upgrades at which this program goes on, whatever
+	// it is.
+	SkipUpgrades []string
 	// Logger is nil for none.
 	Logger *slog.Logger
 }
@@ -95,6 +99,11 @@ type App struct {
 	shelf *snapshot.Shelf
 	keep  int64
 
+	binary [32]byte
+	skip   []string
+	plan   atomic.Pointer[state.Upgrade] // that is to come
+	halted *UpgradeError                 // nil unless the next block is for another program
+
 	mayRestore bool         // until the first block
 	restoring  *restoration // nil: none under way
 
@@ -134,10 +143,13 @@ func New(cfg Config) (*App, error) {
 	}
 	a := &App{
 		doc: cfg.Genesis, chain: cfg.Genesis.Chain(), tree: cfg.Tree, seen: seen, known: newDecoded(), reads: newReads(cfg.Tree), told: cfg.Committed,
-		shelf: cfg.Snapshots, mayRestore: cfg.Restore, keep: cfg.KeepBlocks,
+		shelf: cfg.Snapshots, mayRestore: cfg.Restore, keep: cfg.KeepBlocks, binary: cfg.Binary, skip: cfg.SkipUpgrades,
 		now: cfg.Now, log: cfg.Logger.With("part", "abci"), failed: make(chan struct{}),
 	}
 	if err := a.checkTree(); err != nil {
+		return nil, err
+	}
+	if err := a.halt(); err != nil {
 		return nil, err
 	}
 	a.resetCheck()
@@ -153,11 +165,11 @@ func (a *App) checkTree() error {
 	if a.tree.Version() == 0 {
 		return nil
 	}
-	raw, err := a.tree.Get(state.ParamsKey())
+	p, err := state.GetParams(a.tree)
 	if err != nil {
 		return fmt.Errorf("read parameters: %w", err)
 	}
-	if !bytes.Equal(raw, codec.MustMarshal(state.Params{Chain: a.chain})) {
+	if p.Chain != a.chain {
 		return WrongGenesis
 	}
 	return nil
@@ -166,7 +178,11 @@ func (a *App) checkTree() error {
 // Info tells CometBFT up to which block the state is on disk; it replays the
 // rest.
 func (a *App) Info(context.Context, *types.RequestInfo) (*types.ResponseInfo, error) {
-	r := &types.ResponseInfo{Data: "hybridos", AppVersion: Version, LastBlockHeight: a.tree.Version()}
+	u, err := state.GetUpgrades(a.tree)
+	if err != nil {
+		return nil, a.fail(fmt.Errorf("read the schedule of upgrades: %w", err))
+	}
+	r := &types.ResponseInfo{Data: "hybridos", AppVersion: u.Rules(a.tree.Version()), LastBlockHeight: a.tree.Version()}
 	if r.LastBlockHeight > 0 {
 		r.LastBlockAppHash = a.tree.Hash()
 	}

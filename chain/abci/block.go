@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cometbft/cometbft/abci/types"
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
 
 	"github.com/hybridos-net/hybridos/chain/state"
 )
@@ -18,10 +19,14 @@ type execution struct {
 	overlay *state.Overlay
 	results []error // one for each transaction; nil if it executed
 	updates []types.ValidatorUpdate
+	params  *cmtproto.ConsensusParams // nil unless an upgrade begins
 }
 
 // PrepareProposal keeps, in order, the transactions that execute and fit.
 func (a *App) PrepareProposal(_ context.Context, r *types.RequestPrepareProposal) (*types.ResponsePrepareProposal, error) {
+	if a.halted != nil { // this node is about to end; an empty block is as good as none
+		return &types.ResponsePrepareProposal{}, nil
+	}
 	overlay := state.NewOverlay(a.reads)
 	block := a.block(r.Height, r.Time)
 	if err := a.punish(overlay, block, r.Misbehavior); err != nil {
@@ -53,6 +58,9 @@ func (a *App) PrepareProposal(_ context.Context, r *types.RequestPrepareProposal
 // the first refusal: else one bad proposal would cost every validator a block
 // full of signature checks.
 func (a *App) ProcessProposal(_ context.Context, r *types.RequestProcessProposal) (*types.ResponseProcessProposal, error) {
+	if a.halted != nil {
+		return a.refuseHalted(r.Height), nil
+	}
 	done, err := a.run(proposal{r.Hash, r.Height, r.Time, r.Txs, r.Misbehavior}, true)
 	if err != nil {
 		return nil, a.fail(err)
@@ -73,6 +81,9 @@ func (a *App) ProcessProposal(_ context.Context, r *types.RequestProcessProposal
 func (a *App) FinalizeBlock(_ context.Context, r *types.RequestFinalizeBlock) (*types.ResponseFinalizeBlock, error) {
 	if want := a.tree.Version() + 1; r.Height != want {
 		return nil, a.fail(fmt.Errorf("block %d decided, the state is at %d", r.Height, want-1))
+	}
+	if a.halted != nil {
+		return nil, a.halted
 	}
 	a.mayRestore = false
 	if err := a.rewind(); err != nil {
@@ -95,7 +106,7 @@ func (a *App) FinalizeBlock(_ context.Context, r *types.RequestFinalizeBlock) (*
 	}
 	a.lastTime = r.Time.Unix()
 	a.last = Commit{Time: r.Time, Hash: bytes.Clone(r.Hash), Txs: a.executed(r.Txs, done.results)}
-	return &types.ResponseFinalizeBlock{TxResults: txResults(done.results), ValidatorUpdates: done.updates, AppHash: root}, nil
+	return &types.ResponseFinalizeBlock{TxResults: txResults(done.results), ValidatorUpdates: done.updates, ConsensusParamUpdates: done.params, AppHash: root}, nil
 }
 
 // Commit makes the executed block's state durable.
@@ -111,6 +122,7 @@ func (a *App) Commit(context.Context, *types.RequestCommit) (*types.ResponseComm
 	a.told(a.last)
 	a.last = Commit{}
 	a.log.Debug("committed", "height", version)
+	_ = a.halt() // the block is committed; engine and next block mind Failed
 	return &types.ResponseCommit{RetainHeight: a.retain(version)}, nil
 }
 
@@ -149,7 +161,10 @@ func (a *App) run(p proposal, all bool) (*execution, error) {
 		}
 	}
 	var err error
-	done.updates, err = a.updates(done.overlay, p.height)
+	if done.updates, err = a.updates(done.overlay, p.height); err != nil {
+		return nil, err
+	}
+	done.params, err = a.params(done.overlay, p.height)
 	return done, err
 }
 

@@ -125,6 +125,11 @@ var rows = []Row{
 	{state.NoRelease, 139},
 	{state.ReleaseExists, 140},
 	{state.ReleaseRevoked, 141},
+	{state.AccountQuotaExceeded, 160},
+	{state.TooManyMoves, 161},
+	{state.UpgradeLate, 162},
+	{state.UpgradeExists, 163},
+	{state.NoUpgrade, 164},
 }
 
 // Rows lists every refusal with its code, in order.

@@ -236,7 +236,7 @@ func TestCodes_EveryRefusal(t *testing.T) {
 	}
 	covered[CodeOf(state.GovernanceOff)] = true // TestApp_EvidenceUngoverned
 	covered[CodeOf(state.PowerLimit)] = true    // TestApp_PowerLimit
-	for _, c := range refusedGovernance {
+	for _, c := range slices.Concat(refusedGovernance, refusedLedger) {
 		covered[CodeOf(c.kind)] = true
 		t.Run(c.name, func(t *testing.T) {
 			w := newGoverned(t, c.validators...)

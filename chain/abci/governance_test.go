@@ -38,13 +38,16 @@ func (w *world) decide(c tx.Change) {
 	w.block(p.Bytes(), w.approve(1, 0, p).Bytes())
 }
 
-// refusedGovernance has a transaction for each kind of governance.
-var refusedGovernance = []struct {
+// governedCase is a transaction that must be refused on a governed ledger.
+type governedCase struct {
 	name       string
 	kind       error
 	validators []string
 	make       func(w *world) []byte
-}{
+}
+
+// refusedGovernance has a transaction for each kind of governance.
+var refusedGovernance = []governedCase{
 	{"no governor", state.NoGovernor, four, func(w *world) []byte {
 		return w.tx(w.maker(), 0, &tx.Propose{Until: start + 600, Change: w.quota(1)}, signer{tx.RoleGovernor, w.vendor}).Bytes()
 	}},

@@ -1,8 +1,8 @@
 package abci
 
 const (
-	// Version is the application version in every header; it goes up with a
-	// change of the rules, at an agreed height.
+	// Version is the application version in the first headers; it goes up by one
+	// with each upgrade, at its height (state.Upgrades.Rules).
 	Version = 1
 	// MaxBlockBytes bounds a block: some 60 of the longest transactions, or
 	// thousands of usual ones, still gossiped within a second.

@@ -167,6 +167,7 @@ func (a *App) finishRestore() error {
 		return err
 	}
 	a.resetCheck()
+	_ = a.halt() // the engine minds Failed
 	return nil
 }
 

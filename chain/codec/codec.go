@@ -131,6 +131,8 @@ const (
 	LabelValidator Label = "hybridos/validator/v1"
 	// LabelGrant is of the digest that stands for a private grant.
 	LabelGrant Label = "hybridos/grant/v1"
+	// LabelGovernor is of the proof that somebody holds a governor's key.
+	LabelGovernor Label = "hybridos/governor/v1"
 )
 
 // ChainDigest names one ledger: SHA-256(chain id || genesis hash). Everything

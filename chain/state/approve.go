@@ -25,17 +25,19 @@ func applyApprove(s Tree, b Block, t *tx.Tx) error {
 		return &Error{Kind: ProposalClosed, Detail: id.String()}
 	case uint64(max(b.Time, 0)) >= r.Until:
 		return &Error{Kind: ProposalExpired, Detail: fmt.Sprintf("%s ended at %d", id, r.Until)}
+	case !gov.lists(id):
+		return &Error{Kind: ProposalClosed, Detail: fmt.Sprintf("%s ended with the governors before", id)}
 	case slices.Contains(r.Approvals, t.Body.Account):
 		return &Error{Kind: AlreadyApproved, Detail: t.Body.Account.String()}
 	}
 	r.Approvals = append(r.Approvals, t.Body.Account)
 	if gov.reached(len(r.Approvals)) {
-		if err := carryOut(s, b, id, r); err != nil {
-			return err
-		}
 		r.Status = Applied
 		gov.close(id)
-		if err := put(s, GovernanceKey(), gov); err != nil {
+		if err := put(s, GovernanceKey(), gov); err != nil { // before the change, which may replace it
+			return err
+		}
+		if err := carryOut(s, b, id, r); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,7 @@ func claimSigners(v View, t *tx.Tx) ([]signer, error) {
 	}, nil
 }
 
-func applyClaim(s Tree, _ Block, t *tx.Tx) error {
+func applyClaim(s Tree, b Block, t *tx.Tx) error {
 	p := t.Payload.(*tx.Claim)
 	dev, err := claimed(s, p)
 	if err != nil {
@@ -33,7 +33,7 @@ func applyClaim(s Tree, _ Block, t *tx.Tx) error {
 	if err := createAccount(s, t.Body.Account, p.Root); err != nil {
 		return err
 	}
-	return setOwner(s, t, p.Device, dev, &t.Body.Account, p.Epoch)
+	return setOwner(s, b, t, p.Device, dev, &t.Body.Account, p.Epoch)
 }
 
 // createAccount makes the account of a root key; without one there is nothing
@@ -48,12 +48,15 @@ func createAccount(s Tree, id key.AccountID, root *key.Public) error {
 // setOwner begins a new epoch of a device and keeps the transaction that did
 // it, so that the device can check the signatures itself. Without an owner, the
 // epoch is one in which nobody owns it. A lost device stays where it is.
-func setOwner(s Tree, t *tx.Tx, id key.DeviceID, dev Device, owner *key.AccountID, epoch uint64) error {
+func setOwner(s Tree, b Block, t *tx.Tx, id key.DeviceID, dev Device, owner *key.AccountID, epoch uint64) error {
 	if dev.Lost {
 		return deviceLost(id)
 	}
 	if epoch != dev.Epoch+1 {
 		return staleEpoch(epoch, dev.Epoch+1)
+	}
+	if err := moveDevice(s, b, id, &dev, owner); err != nil {
+		return err
 	}
 	dev.Epoch, dev.Owner, dev.Policy = epoch, owner, 0
 	if err := s.Set(OwnerChangeKey(id, epoch), t.Bytes()); err != nil {

@@ -41,6 +41,7 @@ var records = []struct {
 	{prefixGovernance, sizeID, "governor", func() any { return new(Governor) }},
 	{prefixProposal, sizeDigest, "proposal", func() any { return new(Proposal) }},
 	{prefixRecovery, sizeCounted, "recovery", nil},
+	{prefixUpgrade, sizeAlone, "upgrades", func() any { return new(Upgrades) }},
 	{prefixBatch, sizeUnder, "batch", func() any { return new(Batch) }},
 	{prefixPolicy, sizeID, "policy", func() any { return new(Policy) }},
 	{prefixAddresses, sizeID, "addresses", func() any { return new(Addresses) }},

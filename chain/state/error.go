@@ -154,6 +154,18 @@ const (
 	ReleaseExists ErrorKind = "release_exists"
 	// ReleaseRevoked: the version is dead.
 	ReleaseRevoked ErrorKind = "release_revoked"
+	// AccountQuotaExceeded: the account has written what it may in this period;
+	// try again in the next.
+	AccountQuotaExceeded ErrorKind = "account_quota_exceeded"
+	// TooManyMoves: the device got MaxMoves owners in this period; try again in
+	// the next.
+	TooManyMoves ErrorKind = "too_many_moves"
+	// UpgradeLate: the upgrade's height is reached, or too near.
+	UpgradeLate ErrorKind = "upgrade_late"
+	// UpgradeExists: another upgrade is to come, or one had the name.
+	UpgradeExists ErrorKind = "upgrade_exists"
+	// NoUpgrade: no upgrade of this name is to come.
+	NoUpgrade ErrorKind = "no_upgrade"
 )
 
 // Error is a refusal with its kind and detail for people.

@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/tx"
@@ -13,7 +14,7 @@ import (
 // Evolution: fields 1 to 3 are fixed; new ones are optional.
 type Governance struct {
 	Threshold uint8           `cbor:"1,keyasint"` // governors who must approve a proposal
-	Governors []key.AccountID `cbor:"2,keyasint"` // in the order of the genesis document
+	Governors []key.AccountID `cbor:"2,keyasint"` // in the order in which they were named
 	Open      []OpenProposal  `cbor:"3,keyasint"` // oldest first; those whose end has come are void
 }
 
@@ -30,8 +31,9 @@ type OpenProposal struct {
 // Evolution: fields 1 to 3 are fixed; new ones are optional.
 type Governor struct {
 	Name     string     `cbor:"1,keyasint"`
-	Key      key.Public `cbor:"2,keyasint"` // its hash is the governor's id
-	Sequence uint64     `cbor:"3,keyasint"` // number of its next transaction
+	Key      key.Public `cbor:"2,keyasint"`           // its hash is the governor's id
+	Sequence uint64     `cbor:"3,keyasint"`           // number of its next transaction
+	Retired  bool       `cbor:"4,keyasint,omitempty"` // has no say any more
 }
 
 // ProposalStatus is the state of a proposal.
@@ -63,15 +65,24 @@ func GetGovernance(v View) (r Governance, err error) {
 	return r, err
 }
 
-// GetGovernor reads a governor; kind NoGovernor if there is none, and
-// GovernanceOff if there are no governors at all.
+// GetGovernor reads a governor who has a say; kind NoGovernor if there is none,
+// and GovernanceOff if there are no governors at all.
 func GetGovernor(v View, id key.AccountID) (r Governor, err error) {
-	err = get(v, GovernorKey(id), &r, NoGovernor)
+	r, err = anyGovernor(v, id)
+	if err == nil && r.Retired {
+		return r, &Error{Kind: NoGovernor, Detail: fmt.Sprintf("%q is none any more", r.Name)}
+	}
 	if isKind(err, NoGovernor) {
 		if _, off := GetGovernance(v); off != nil {
 			return r, off
 		}
 	}
+	return r, err
+}
+
+// anyGovernor reads a governor, also one of before.
+func anyGovernor(v View, id key.AccountID) (r Governor, err error) {
+	err = get(v, GovernorKey(id), &r, NoGovernor)
 	return r, err
 }
 
@@ -106,6 +117,11 @@ func governorSigners(v View, t *tx.Tx) ([]signer, error) {
 // one, so that an unset record gives no right to anybody.
 func (g Governance) reached(approvals int) bool { return approvals >= max(1, int(g.Threshold)) }
 
+// lists reports whether a proposal is on the list of open ones.
+func (g Governance) lists(id tx.ID) bool {
+	return slices.ContainsFunc(g.Open, func(o OpenProposal) bool { return o.ID == id })
+}
+
 // close takes a proposal off the list.
 func (g *Governance) close(id tx.ID) {
 	var left []OpenProposal
@@ -137,6 +153,14 @@ func enact(s Tree, b Block, p *tx.Propose) error {
 		return suspendVendor(s, a)
 	case *tx.SetQuota:
 		return setQuota(s, a)
+	case *tx.SetParams:
+		return setParams(s, a)
+	case *tx.ScheduleUpgrade:
+		return scheduleUpgrade(s, b, a)
+	case *tx.CancelUpgrade:
+		return cancelUpgrade(s, b, a)
+	case *tx.SetGovernors:
+		return setGovernors(s, b, a)
 	default:
 		return &Error{Kind: NotAuthorised, Detail: fmt.Sprintf("no rule for the change %s", action.Name())}
 	}

@@ -24,6 +24,7 @@ type grantModel struct {
 	frozen bool
 	epoch  uint64 // of dev, while it is the owner's
 	gone   bool   // dev is the buyer's
+	moves  int
 }
 
 type modelGrant struct {
@@ -177,9 +178,14 @@ func (m *grantModel) move(r *rapid.T) {
 	if m.gone {
 		from, to = buyer, owner
 	}
-	if m.try(r, m.w.TransferTx(m.tb, from, to, dev), !m.frozen || m.gone) {
+	want := !m.frozen || m.gone
+	if want && m.moves == state.MaxMoves-1 { // the claim was one; time stands still
+		return
+	}
+	if m.try(r, m.w.TransferTx(m.tb, from, to, dev), want) {
 		m.gone = !m.gone
 		m.epoch++
+		m.moves++
 	}
 }
 
@@ -235,6 +241,7 @@ func TestGrantModel(t *testing.T) {
 			m.keys = append(m.keys, statetest.Key(fmt.Sprintf("grantee %d", i)))
 		}
 		m.w.Block.Time = modelStart
+		m.w.Put(state.ParamsKey(), state.Params{Chain: m.w.Block.Chain, Quota: &state.Quota{Base: 1000, Period: 24 * 60 * 60}})
 		r.Repeat(map[string]func(*rapid.T){
 			"": m.check, "create": m.create, "delegate": m.delegate, "delegate more": m.delegate, "and more": m.delegate,
 			"revoke": m.revoke, "take back": m.takeBack, "move": m.move, "audit": m.audit, "freeze": m.freeze,

@@ -28,6 +28,7 @@ const (
 	prefixAnchor      = 'r'
 	prefixRelease     = 'f'
 	prefixApp         = 'x'
+	prefixUpgrade     = 'u'
 )
 
 // ParamsKey is where the parameters stand.
@@ -109,3 +110,6 @@ func AnchorAtKey(device key.DeviceID, counter uint64) []byte {
 func VendorChangeKey(id key.AccountID, version uint64) []byte {
 	return binary.BigEndian.AppendUint64(VendorKey(id), version)
 }
+
+// UpgradeKey is where the schedule of upgrades stands.
+func UpgradeKey() []byte { return []byte{prefixUpgrade} }

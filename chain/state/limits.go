@@ -31,4 +31,18 @@ const (
 	// MaxSealLife is how far ahead of block time a seal may end, in seconds: a
 	// command that waits longer for the other owners is signed anew.
 	MaxSealLife = 7 * 24 * 60 * 60
+	// QuotaUnit is how many bytes of payload make one more unit of an account's
+	// quota: a transaction costs one unit, and a long one more.
+	QuotaUnit = 4 << 10
+	// MaxMoves is how many owners a device may get in a period of the quota. Each
+	// new owner may be a new account with a quota of its own, and without this
+	// bound one device could make any number of them.
+	MaxMoves = 16
+	// MinUpgradeNotice is how many blocks at least lie between the block that
+	// carries a schedule out and the upgrade, against slips; governors should
+	// leave operators days.
+	MinUpgradeNotice = 10
+	// MaxUpgrades is how many upgrades a ledger can have: their names are kept,
+	// so that none is used twice.
+	MaxUpgrades = 512
 )

@@ -24,20 +24,21 @@ func applyPropose(s Tree, b Block, t *tx.Tx) error {
 		return err
 	}
 	r := Proposal{Proposer: proposer, Status: Open, Until: p.Until, Approvals: []key.AccountID{proposer}, Tx: t.Bytes()}
-	onto := s
-	if gov.reached(len(r.Approvals)) {
+	now := gov.reached(len(r.Approvals))
+	if now {
 		r.Status = Applied
 		gov.close(id)
-	} else {
-		onto = NewOverlay(s) // rehearsed and thrown away
-	}
-	if err := enact(onto, b, p); err != nil {
-		return err
 	}
 	if err := put(s, ProposalKey(id), r); err != nil {
 		return err
 	}
-	return put(s, GovernanceKey(), gov)
+	if err := put(s, GovernanceKey(), gov); err != nil { // before the change, which may replace it
+		return err
+	}
+	if !now {
+		s = NewOverlay(s) // rehearsed and thrown away
+	}
+	return enact(s, b, p)
 }
 
 // checkUntil bounds the life of a proposal from both sides.

@@ -13,6 +13,7 @@ import (
 // Evolution: field 1 is fixed; new ones are optional.
 type Params struct {
 	Chain codec.ChainDigest `cbor:"1,keyasint"`
+	Quota *Quota            `cbor:"2,keyasint,omitempty"` // nil: DefaultQuota
 }
 
 // Vendor is a maker of devices, admitted by governance.
@@ -65,6 +66,9 @@ type Account struct {
 	Sequence uint64     `cbor:"3,keyasint"`           // number of its next transaction
 	Frozen   bool       `cbor:"4,keyasint,omitempty"` // gives nothing away
 	Recovery *Recovery  `cbor:"5,keyasint,omitempty"` // open, if not nil
+	Devices  uint64     `cbor:"6,keyasint,omitempty"` // that it owns
+	Period   uint64     `cbor:"7,keyasint,omitempty"` // Unix seconds at which the period began in which it wrote last
+	Used     uint64     `cbor:"8,keyasint,omitempty"` // units that it wrote in that period
 }
 
 // Recovery is an open recovery of an account.
@@ -87,6 +91,9 @@ type Device struct {
 	Owner   *key.AccountID `cbor:"6,keyasint,omitempty"` // nil: unowned
 	Lost    bool           `cbor:"7,keyasint,omitempty"` // the owner has reported it lost
 	Policy  uint64         `cbor:"8,keyasint,omitempty"` // version of the policy of this epoch; 0: none
+
+	Period uint64 `cbor:"16,keyasint,omitempty"` // Unix seconds at which the period began in which it got an owner last
+	Moves  uint64 `cbor:"17,keyasint,omitempty"` // owners that it got in that period
 }
 
 // Status is the state of a grant. Revocation is a record, not an absence, so
@@ -162,27 +169,36 @@ func getEnvelope(v View, k []byte) ([]byte, error) {
 }
 
 func get[T any](v View, k []byte, into *T, missing ErrorKind) error {
+	found, err := find(v, k, into)
+	if err == nil && !found {
+		err = &Error{Kind: missing, Detail: fmt.Sprintf("record %x", k)}
+	}
+	return err
+}
+
+// find reads a record that need not be there.
+func find[T any](v View, k []byte, into *T) (bool, error) {
 	memory := recallOf(v)
 	if memory != nil {
 		if known, ok := memory.find(k).(T); ok {
 			*into = known
-			return nil
+			return true, nil
 		}
 	}
 	raw, err := v.Get(k)
 	if err != nil {
-		return fmt.Errorf("read record %x: %w", k, err)
+		return false, fmt.Errorf("read record %x: %w", k, err)
 	}
 	if raw == nil {
-		return &Error{Kind: missing, Detail: fmt.Sprintf("record %x", k)}
+		return false, nil
 	}
 	if err := codec.Unmarshal(raw, into, MaxRecord); err != nil {
-		return fmt.Errorf("record %x: %w", k, err)
+		return false, fmt.Errorf("record %x: %w", k, err)
 	}
 	if memory != nil {
 		memory.keep(k, *into)
 	}
-	return nil
+	return true, nil
 }
 
 func put[T any](s Tree, k []byte, record T) error {

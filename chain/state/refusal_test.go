@@ -163,7 +163,7 @@ var refusals = []refusal{
 }
 
 func TestExecute_Refusals(t *testing.T) {
-	for _, r := range slices.Concat(refusals, governanceRefusals, lifecycleRefusals, recoveryRefusals, grantRefusals, batchRefusals, policyRefusals, sealRefusals, publicationRefusals) {
+	for _, r := range slices.Concat(refusals, governanceRefusals, lifecycleRefusals, recoveryRefusals, grantRefusals, batchRefusals, policyRefusals, sealRefusals, publicationRefusals, ledgerRefusals) {
 		t.Run(r.name, func(t *testing.T) {
 			w := owned(t)
 			refused(t, w, r.make(t, w), r.want)
@@ -183,7 +183,7 @@ func TestErrorKinds_Complete(t *testing.T) {
 		t.Fatal(err)
 	}
 	reached := map[state.ErrorKind]bool{}
-	for _, r := range slices.Concat(refusals, governanceRefusals, lifecycleRefusals, recoveryRefusals, grantRefusals, batchRefusals, policyRefusals, sealRefusals, publicationRefusals) {
+	for _, r := range slices.Concat(refusals, governanceRefusals, lifecycleRefusals, recoveryRefusals, grantRefusals, batchRefusals, policyRefusals, sealRefusals, publicationRefusals, ledgerRefusals) {
 		reached[r.want] = true
 	}
 	for _, l := range slices.Concat(lies, lifecycleLies, recoveryLies, grantLies, policyLies, sealLies, publicationLies) {

@@ -11,7 +11,6 @@
 package state
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/hybridos-net/hybridos/chain/codec"
@@ -44,8 +43,9 @@ type Block struct {
 }
 
 // Check decides whether t may execute in the given block: it is alive, its
-// sequence number is next, and exactly the required signers signed it. It
-// writes nothing.
+// sequence number is next, its account has some of its quota left, and exactly
+// the required signers signed it. The costly signatures come last. It writes
+// nothing.
 func Check(v View, b Block, t *tx.Tx) error {
 	rule, err := ruleOf(t.Body.Kind)
 	if err != nil {
@@ -54,7 +54,7 @@ func Check(v View, b Block, t *tx.Tx) error {
 	if err := checkExpiry(b, t.Body.Expires); err != nil {
 		return err
 	}
-	if err := checkSequence(v, t, rule.actor); err != nil {
+	if err := checkActor(v, b, t, rule.actor); err != nil {
 		return err
 	}
 	signers, err := rule.signers(v, t)
@@ -82,7 +82,7 @@ func Apply(s Tree, b Block, t *tx.Tx) error {
 	if err := rule.apply(s, b, t); err != nil {
 		return err
 	}
-	return bumpSequence(s, t, rule.actor)
+	return bumpSequence(s, b, t, rule.actor)
 }
 
 // Execute is Check and Apply on an overlay: either all of the transaction
@@ -111,39 +111,46 @@ func checkExpiry(b Block, expires uint64) error {
 	return nil
 }
 
-// checkSequence demands the actor's next number. A claim may come from an
-// account that does not exist yet; its number is 0.
-func checkSequence(v View, t *tx.Tx, a actor) error {
-	want, err := sequence(v, t, a)
+// checkActor demands the actor's next number, and of an account that its quota
+// has room for the transaction. A claim may come from an account that does not
+// exist yet; its number is 0.
+func checkActor(v View, b Block, t *tx.Tx, a actor) error {
+	var acc Account
+	var next uint64
+	var err error
+	switch a {
+	case actorVendor:
+		var ven Vendor
+		ven, err = GetVendor(v, t.Body.Account)
+		next = ven.Sequence
+	case actorGovernor:
+		var gov Governor
+		gov, err = GetGovernor(v, t.Body.Account)
+		next = gov.Sequence
+	case actorGrantee:
+		var g Grant
+		g, err = GetGrant(v, t.Payload.(*tx.DelegateGrant).Parent)
+		next = g.Next
+	default:
+		acc, err = GetAccount(v, t.Body.Account)
+		next = acc.Sequence
+		if a == actorMaybeNew && isKind(err, NoAccount) {
+			err = nil
+		}
+	}
 	if err != nil {
 		return err
 	}
-	if t.Body.Sequence != want {
-		return &Error{Kind: BadSequence, Detail: fmt.Sprintf("sequence %d, next is %d", t.Body.Sequence, want)}
+	if t.Body.Sequence != next {
+		return &Error{Kind: BadSequence, Detail: fmt.Sprintf("sequence %d, next is %d", t.Body.Sequence, next)}
 	}
-	return nil
+	if a == actorVendor || a == actorGovernor || a == actorGrantee {
+		return nil // bounded by other numbers, see docs/spec/state.md
+	}
+	return checkQuota(v, b, t, acc)
 }
 
-func sequence(v View, t *tx.Tx, a actor) (uint64, error) {
-	switch a {
-	case actorVendor:
-		ven, err := GetVendor(v, t.Body.Account)
-		return ven.Sequence, err
-	case actorGovernor:
-		gov, err := GetGovernor(v, t.Body.Account)
-		return gov.Sequence, err
-	case actorGrantee:
-		g, err := GetGrant(v, t.Payload.(*tx.DelegateGrant).Parent)
-		return g.Next, err
-	}
-	acc, err := GetAccount(v, t.Body.Account)
-	if a == actorMaybeNew && errors.Is(err, NoAccount) {
-		return 0, nil
-	}
-	return acc.Sequence, err
-}
-
-func bumpSequence(s Tree, t *tx.Tx, a actor) error {
+func bumpSequence(s Tree, b Block, t *tx.Tx, a actor) error {
 	switch a {
 	case actorVendor:
 		ven, err := GetVendor(s, t.Body.Account)
@@ -153,7 +160,7 @@ func bumpSequence(s Tree, t *tx.Tx, a actor) error {
 		ven.Sequence++
 		return put(s, VendorKey(t.Body.Account), ven)
 	case actorGovernor:
-		gov, err := GetGovernor(s, t.Body.Account)
+		gov, err := anyGovernor(s, t.Body.Account) // who may have left with this very transaction
 		if err != nil {
 			return err
 		}
@@ -173,5 +180,8 @@ func bumpSequence(s Tree, t *tx.Tx, a actor) error {
 		return err
 	}
 	acc.Sequence++
+	if err := charge(s, b, t, &acc); err != nil {
+		return err
+	}
 	return put(s, AccountKey(t.Body.Account), acc)
 }

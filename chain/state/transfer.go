@@ -20,7 +20,7 @@ func transferSigners(v View, t *tx.Tx) ([]signer, error) {
 	return append(old, adminSigner(tx.RoleNewOwner, next)), nil
 }
 
-func applyTransfer(s Tree, _ Block, t *tx.Tx) error {
+func applyTransfer(s Tree, b Block, t *tx.Tx) error {
 	p := t.Payload.(*tx.Transfer)
 	if err := thawed(s, t); err != nil {
 		return err
@@ -32,7 +32,7 @@ func applyTransfer(s Tree, _ Block, t *tx.Tx) error {
 	if err := createAccount(s, p.To, p.Root); err != nil {
 		return err
 	}
-	return setOwner(s, t, p.Device, dev, &p.To, p.Epoch)
+	return setOwner(s, b, t, p.Device, dev, &p.To, p.Epoch)
 }
 
 // ownedDevice reads a device that the acting account must own.

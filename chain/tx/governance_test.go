@@ -2,6 +2,7 @@ package tx_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/hybridos-net/hybridos/chain/codec"
@@ -21,6 +22,12 @@ func changes() []tx.Change {
 		{AdmitVendor: &tx.AdmitVendor{VendorName: "acme", Keys: []key.Public{owner.Public(), guest.Public()}, Threshold: 2, Quota: 5}},
 		{SuspendVendor: &tx.SuspendVendor{Vendor: vendor}},
 		{SetQuota: &tx.SetQuota{Vendor: vendor, Quota: 0}},
+		{SetParams: &tx.SetParams{Base: tx.MinQuotaBase, PerDevice: 0, Period: tx.MaxQuotaPeriod}},
+		{ScheduleUpgrade: &tx.ScheduleUpgrade{Upgrade: "two", Height: tx.MaxHeight, Hashes: [][32]byte{{1}, {2}}, URL: "https://example.org/two"}},
+		{CancelUpgrade: &tx.CancelUpgrade{Upgrade: "two"}},
+		{SetGovernors: &tx.SetGovernors{Threshold: 2, Governors: []tx.NewGovernor{
+			{GovernorName: "anna", Key: owner.Public(), Proof: owner.Sign(tx.GovernorDigest(chain, owner.Public()))}, {GovernorName: "ben", Key: guest.Public()},
+		}}},
 	}
 }
 
@@ -40,7 +47,7 @@ func proposeNegatives() []negative {
 	with := func(i int, f func(*tx.Change)) func(*tx.Propose) {
 		return func(p *tx.Propose) { p.Change = changes()[i]; f(&p.Change) }
 	}
-	return []negative{
+	return append(ledgerNegatives(with), []negative{
 		spoil("no end", tx.Malformed, func(p *tx.Propose) { p.Until = 0 }),
 		spoil("no change", tx.Malformed, func(p *tx.Propose) { p.Change = tx.Change{} }),
 		spoil("two changes", tx.Malformed, with(0, func(c *tx.Change) { c.SetQuota = changes()[5].SetQuota })),
@@ -61,6 +68,45 @@ func proposeNegatives() []negative {
 		spoil("admit with a passkey", tx.InvokeOnly, with(3, func(c *tx.Change) { c.AdmitVendor.Keys[1] = passkey })),
 		spoil("suspend nobody", tx.Malformed, with(4, func(c *tx.Change) { c.SuspendVendor.Vendor = key.AccountID{} })),
 		spoil("quota of nobody", tx.Malformed, with(5, func(c *tx.Change) { c.SetQuota.Vendor = key.AccountID{} })),
+	}...)
+}
+
+// ledgerNegatives spoils the changes of the ledger's own settings.
+func ledgerNegatives(with func(int, func(*tx.Change)) func(*tx.Propose)) []negative {
+	return []negative{
+		spoil("a base that locks owners out", tx.Malformed, with(6, func(c *tx.Change) { c.SetParams.Base = tx.MinQuotaBase - 1 })),
+		spoil("a base without bounds", tx.Malformed, with(6, func(c *tx.Change) { c.SetParams.Base = tx.MaxQuotaUnits + 1 })),
+		spoil("units of a device without bounds", tx.Malformed, with(6, func(c *tx.Change) { c.SetParams.PerDevice = tx.MaxQuotaUnits + 1 })),
+		spoil("no period", tx.Malformed, with(6, func(c *tx.Change) { c.SetParams.Period = 0 })),
+		spoil("a short period", tx.Malformed, with(6, func(c *tx.Change) { c.SetParams.Period = tx.MinQuotaPeriod - 1 })),
+		spoil("a long period", tx.Malformed, with(6, func(c *tx.Change) { c.SetParams.Period = tx.MaxQuotaPeriod + 1 })),
+		spoil("upgrade without a name", tx.Malformed, with(7, func(c *tx.Change) { c.ScheduleUpgrade.Upgrade = "" })),
+		spoil("upgrade with a blank in its name", tx.Malformed, with(7, func(c *tx.Change) { c.ScheduleUpgrade.Upgrade = "a b" })),
+		spoil("upgrade without a height", tx.Malformed, with(7, func(c *tx.Change) { c.ScheduleUpgrade.Height = 0 })),
+		spoil("upgrade at no height", tx.Malformed, with(7, func(c *tx.Change) { c.ScheduleUpgrade.Height = tx.MaxHeight + 1 })),
+		spoil("upgrade without a program", tx.Malformed, with(7, func(c *tx.Change) { c.ScheduleUpgrade.Hashes = nil })),
+		spoil("upgrade to too many programs", tx.Malformed, with(7, func(c *tx.Change) {
+			c.ScheduleUpgrade.Hashes = nil
+			for i := range tx.MaxPlatforms + 1 {
+				c.ScheduleUpgrade.Hashes = append(c.ScheduleUpgrade.Hashes, [32]byte{byte(i + 1)})
+			}
+		})),
+		spoil("upgrade to a program of zeros", tx.Malformed, with(7, func(c *tx.Change) { c.ScheduleUpgrade.Hashes = [][32]byte{{}} })),
+		spoil("upgrade to a program twice", tx.Malformed, with(7, func(c *tx.Change) { c.ScheduleUpgrade.Hashes = [][32]byte{{1}, {1}} })),
+		spoil("programs out of order", tx.Malformed, with(7, func(c *tx.Change) { c.ScheduleUpgrade.Hashes = [][32]byte{{2}, {1}} })),
+		spoil("upgrade from a plain page", tx.Malformed, with(7, func(c *tx.Change) { c.ScheduleUpgrade.URL = "http://example.org" })),
+		spoil("upgrade with a control character", tx.Malformed, with(7, func(c *tx.Change) { c.ScheduleUpgrade.URL = "https://a\x1b[2J" })),
+		spoil("upgrade with a long address", tx.Malformed, with(7, func(c *tx.Change) { c.ScheduleUpgrade.URL = "https://" + strings.Repeat("a", tx.MaxURL) })),
+		spoil("cancel nothing", tx.Malformed, with(8, func(c *tx.Change) { c.CancelUpgrade.Upgrade = "" })),
+		spoil("no governors", tx.Malformed, with(9, func(c *tx.Change) { c.SetGovernors.Governors = nil })),
+		spoil("too many governors", tx.Malformed, with(9, func(c *tx.Change) { c.SetGovernors.Governors = make([]tx.NewGovernor, tx.MaxKeys+1) })),
+		spoil("governors without a threshold", tx.Malformed, with(9, func(c *tx.Change) { c.SetGovernors.Threshold = 0 })),
+		spoil("a threshold that nobody can reach", tx.Malformed, with(9, func(c *tx.Change) { c.SetGovernors.Threshold = 3 })),
+		spoil("a governor twice", tx.Malformed, with(9, func(c *tx.Change) { c.SetGovernors.Governors[1].Key = c.SetGovernors.Governors[0].Key })),
+		spoil("a governor without a name", tx.Malformed, with(9, func(c *tx.Change) { c.SetGovernors.Governors[1].GovernorName = "" })),
+		spoil("a phone as a governor", tx.InvokeOnly, with(9, func(c *tx.Change) { c.SetGovernors.Governors[1].Key = passkey })),
+		spoil("a governor's key that is no point", key.BadKey, with(9, func(c *tx.Change) { c.SetGovernors.Governors[1].Key = badPoint })),
+		spoil("a short proof", tx.Malformed, with(9, func(c *tx.Change) { c.SetGovernors.Governors[0].Proof = make(key.Signature, 63) })),
 	}
 }
 
@@ -88,7 +134,7 @@ func TestChange_RoundTrip(t *testing.T) {
 		t.Errorf("names %v", names)
 	}
 	body := propose(t, changes()[5]).Body
-	body.Payload = codec.Raw{0xa2, 1, 1, 2, 0xa1, 7, 0xa0} // {1: 1, 2: {7: {}}}
+	body.Payload = codec.Raw{0xa2, 1, 1, 2, 0xa1, 0x18, 99, 0xa0} // {1: 1, 2: {99: {}}}
 	raw := codec.MustMarshal(tx.Envelope{Body: codec.MustMarshal(body), Sigs: propose(t, changes()[5]).Sigs})
 	if _, err := tx.Decode(raw); err == nil {
 		t.Error("a change of an unknown number is accepted")

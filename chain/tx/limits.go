@@ -54,6 +54,22 @@ const (
 	MaxURL  = 256
 	// MaxPermissions is how many endpoints an app may call.
 	MaxPermissions = 32
+	// MinQuotaBase lets every account do a claim and a few things more in a
+	// period.
+	MinQuotaBase = 4
+	// MaxQuotaUnits bounds what an account or a device may be allowed.
+	MaxQuotaUnits = 1_000_000
+	// MinQuotaPeriod and MaxQuotaPeriod bound the period of quotas, in seconds: a
+	// minute, and 30 days.
+	MinQuotaPeriod = 60
+	MaxQuotaPeriod = 30 * 24 * 60 * 60
+	// MaxHeight is the highest height at which an upgrade may be.
+	MaxHeight = 1 << 53
+	// MaxPlatforms is for how many platforms an upgrade may name a program.
+	MaxPlatforms = 8
+
+	// proofSize is the length of a governor's proof.
+	proofSize = 64
 
 	// maxBody leaves room in the envelope for MaxSigs signatures of 64 bytes (92
 	// with role, key id and heads). Longer ones stand under RotateKeys and

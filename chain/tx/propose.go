@@ -34,6 +34,10 @@ type Change struct {
 	AdmitVendor     *AdmitVendor     `cbor:"4,keyasint,omitempty"`
 	SuspendVendor   *SuspendVendor   `cbor:"5,keyasint,omitempty"`
 	SetQuota        *SetQuota        `cbor:"6,keyasint,omitempty"`
+	SetParams       *SetParams       `cbor:"7,keyasint,omitempty"`
+	ScheduleUpgrade *ScheduleUpgrade `cbor:"8,keyasint,omitempty"`
+	CancelUpgrade   *CancelUpgrade   `cbor:"9,keyasint,omitempty"`
+	SetGovernors    *SetGovernors    `cbor:"10,keyasint,omitempty"`
 }
 
 // Action is a change that governors can propose; a type switch tells them
@@ -58,6 +62,10 @@ func (c *Change) actions() (out []Action) {
 	add(c.AdmitVendor != nil, c.AdmitVendor)
 	add(c.SuspendVendor != nil, c.SuspendVendor)
 	add(c.SetQuota != nil, c.SetQuota)
+	add(c.SetParams != nil, c.SetParams)
+	add(c.ScheduleUpgrade != nil, c.ScheduleUpgrade)
+	add(c.CancelUpgrade != nil, c.CancelUpgrade)
+	add(c.SetGovernors != nil, c.SetGovernors)
 	return out
 }
 

@@ -49,6 +49,12 @@ func allChanges(c codec.ChainDigest) []tx.Change {
 		{AdmitVendor: &tx.AdmitVendor{VendorName: "bolt", Keys: []key.Public{guest.Public(), buyer.Public()}, Threshold: 1, Quota: 7}},
 		{SuspendVendor: &tx.SuspendVendor{Vendor: id}},
 		{SetQuota: &tx.SetQuota{Vendor: id, Quota: 1 << 60}},
+		{SetParams: &tx.SetParams{Base: 4, PerDevice: 1, Period: 3600}},
+		{ScheduleUpgrade: &tx.ScheduleUpgrade{Upgrade: "two", Height: 100, Hashes: [][32]byte{{1}, {2}}, URL: "https://example.org/two"}},
+		{CancelUpgrade: &tx.CancelUpgrade{Upgrade: "two"}},
+		{SetGovernors: &tx.SetGovernors{Threshold: 1, Governors: []tx.NewGovernor{
+			{GovernorName: "ben", Key: statetest.Governor(1).Public()}, {GovernorName: "guest", Key: guest.Public(), Proof: guest.Sign(tx.GovernorDigest(c, guest.Public()))},
+		}}},
 	}
 }
 
@@ -90,7 +96,7 @@ func governanceTxCases(t *testing.T) (out []vectors.Case) {
 	}
 	refuse("approve-nothing", "an approval of no proposal", tx.KindApprove, codec.MustMarshal(&tx.Approve{}), tx.Malformed)
 	refuse("propose-no-end", "open for ever", tx.KindPropose, codec.MustMarshal(&tx.Propose{Change: allChanges(c)[5]}), tx.Malformed)
-	refuse("propose-unknown", "a change with a number that nobody knows", tx.KindPropose, []byte{0xa2, 1, 1, 2, 0xa1, 7, 0xa0}, codec.Malformed)
+	refuse("propose-unknown", "a change with a number that nobody knows", tx.KindPropose, []byte{0xa2, 1, 1, 2, 0xa1, 0x18, 99, 0xa0}, codec.Malformed)
 	refuse("propose-short-key", "a validator's key of 31 bytes", tx.KindPropose,
 		append([]byte{0xa2, 1, 1, 2, 0xa1, 2, 0xa1, 1, 0x58, 31}, bytes.Repeat([]byte{1}, 31)...), codec.NotCanonical)
 	spoil("nothing", "no change", tx.Malformed, 1, func(c *tx.Change) { c.RemoveValidator = nil })
@@ -101,6 +107,7 @@ func governanceTxCases(t *testing.T) (out []vectors.Case) {
 	spoil("threshold", "a vendor's threshold out of reach", tx.Malformed, 3, func(c *tx.Change) { c.AdmitVendor.Threshold = 3 })
 	spoil("key-twice", "a vendor's key twice", tx.Malformed, 3, func(c *tx.Change) { c.AdmitVendor.Keys[1] = c.AdmitVendor.Keys[0] })
 	spoil("passkey", "a phone as a vendor", tx.InvokeOnly, 3, func(c *tx.Change) { c.AdmitVendor.Keys[0] = phone.Public() })
+	ledgerRefusals(spoil)
 	spoil("no-vendor", "nobody is suspended", tx.Malformed, 4, func(c *tx.Change) { c.SuspendVendor.Vendor = key.AccountID{} })
 	return out
 }
@@ -191,6 +198,7 @@ func governanceHistory(t *testing.T, w *statetest.World) []vectors.Case {
 	w.Block.Time += 3600
 	b.do("open/expired", "an approval after the end", w.ApproveTx(t, anna, open.Open[0].ID), state.ProposalExpired)
 	b.do("open/room", "the ended ones make room", w.ProposeTx(t, cleo, quota), nil)
+	b.settings(anna, ben, cleo)
 	b.ledger("full/genesis", "another ledger, with as many validators as there can be", governed(state.MaxValidators))
 	c = w.Block.Chain
 	b.do("add/full", "no place left", w.ProposeTx(t, anna, allChanges(c)[0]), state.TooManyValidators)

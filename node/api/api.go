@@ -57,8 +57,10 @@ type Status struct {
 	P2PPeers    int       `json:"p2p_peers"`
 	MeshPeers   int       `json:"mesh_peers"`
 	Mempool     int       `json:"mempool"`
-	Indexed     int64     `json:"indexed"`  // block that lists are of; set by the server
-	Indexing    bool      `json:"indexing"` // lists are not complete yet; the same
+	Indexed     int64     `json:"indexed"`           // block that lists are of; set by the server
+	Indexing    bool      `json:"indexing"`          // lists are not complete yet; the same
+	Binary      string    `json:"binary"`            // SHA-256 of this program, hex; all zero: not known
+	Upgrade     *Upgrade  `json:"upgrade,omitempty"` // that is to come
 
 	Interval  time.Duration `json:"-"`
 	Txs       uint64        `json:"-"`

@@ -34,6 +34,8 @@ func newMetrics(status func() Status) *metrics {
 		row(g, "indexed", "Height of the block that lists are of.", func(s Status) float64 { return float64(s.Indexed) }),
 		row(g, "indexing", "1 while lists are not complete.", func(s Status) float64 { return number(s.Indexing) }),
 		row(g, "validator", "1 if the node is a validator.", func(s Status) float64 { return number(s.Validator) }),
+		row(g, "upgrade_height", "Height of the upgrade that is to come, 0 if none is.", Status.upgradeHeight),
+		row(g, "upgrade_ready", "0 if this program must be replaced before the upgrade that is to come.", Status.upgradeReady),
 		row(c, "txs_total", "Transactions executed in blocks since the start.", func(s Status) float64 { return float64(s.Txs) }),
 		row(c, "txs_failed_total", "Of these, refused in the block.", func(s Status) float64 { return float64(s.Failed) }),
 		row(c, "txs_submitted_total", "Transactions handed in at this node.", func(s Status) float64 { return float64(s.Submitted) }),

@@ -207,7 +207,7 @@ func TestOpenAPI_Queries(t *testing.T) {
 func TestOpenAPI_Schemas(t *testing.T) {
 	doc := described(t)
 	for name, v := range map[string]any{
-		"Error": Error{}, "Refusal": Error{}, "Committed": Committed{}, "Status": Status{}, "Record": Record{}, "Device": Device{},
+		"Error": Error{}, "Refusal": Error{}, "Committed": Committed{}, "Status": Status{}, "Upgrade": Upgrade{}, "Record": Record{}, "Device": Device{},
 		"Account": Account{}, "AccountKey": AccountKey{}, "Grant": Grant{}, "Target": Target{}, "Window": Window{}, "Rate": Rate{}, "DeviceList": DeviceList{},
 		"TxList": TxList{}, "TxRef": TxRef{}, "BlockList": BlockList{}, "BlockRef": BlockRef{}, "Guardians": Guardians{}, "Recovery": Recovery{},
 		"ListedDevice": ListedDevice{}, "GrantList": GrantList{}, "GrantRef": GrantRef{}, "DIDResult": did.Result{},

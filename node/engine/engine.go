@@ -62,6 +62,7 @@ type Config struct {
 // Engine is a running CometBFT node.
 type Engine struct {
 	cfg    Config
+	parked *parking
 	comet  *node.Node
 	env    *core.Environment
 	stores *stores
@@ -122,7 +123,7 @@ func Start(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{
-		cfg: cfg, log: cfg.Logger.With("part", "engine"), stores: newStores(cometdb.NewProvider(cfg.Logger)),
+		cfg: cfg, parked: &parking{App: cfg.App}, log: cfg.Logger.With("part", "engine"), stores: newStores(cometdb.NewProvider(cfg.Logger)),
 		addr: string(nodeKey.ID()) + "@" + listen, pubKey: signer.Key.PubKey.Bytes(),
 		waiting: make(map[types.TxKey]*waiter), recent: make(map[types.TxKey]Outcome), heads: make(chan int64, 1),
 		step: make(chan struct{}),
@@ -168,7 +169,7 @@ func (e *Engine) build(ctx context.Context, settings *config.Config, signer *pri
 		}
 	}()
 	e.comet, err = node.NewNodeWithContext(ctx, settings, signer, nodeKey,
-		proxy.NewLocalClientCreator(e.cfg.App),
+		proxy.NewLocalClientCreator(e.parked),
 		func() (*types.GenesisDoc, error) { return genesisDoc(e.cfg.Genesis) },
 		e.stores.Open,
 		node.DefaultMetricsProvider(settings.Instrumentation),
@@ -213,6 +214,7 @@ func (e *Engine) begin(ctx context.Context) (err error) {
 		return err
 	}
 	e.loadStats()
+	e.parked.running.Store(true)
 	if err := e.comet.Start(); err != nil {
 		return fmt.Errorf("start node: %w", err)
 	}
@@ -236,7 +238,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	cancel(nil)
 	e.failWaiters()
 	stopErr := e.stop()
-	if e.stores.sound() {
+	if e.stores.sound() && !e.upgrading() {
 		running.Wait() // else what waits for a part that the fault ended stays behind
 	}
 	return errors.Join(err, stopErr)
@@ -260,6 +262,7 @@ func (e *Engine) follow(ctx context.Context, running *sync.WaitGroup) error {
 		case <-ctx.Done():
 			return nil
 		case <-e.cfg.App.Failed():
+			e.lastWords(ctx)
 			return fmt.Errorf("the ledger stopped: %w", e.cfg.App.Err())
 		case <-look.C:
 			if err := e.seen.unsynced(); err != nil {
@@ -329,13 +332,13 @@ func (e *Engine) stop() error {
 }
 
 // stopComet stops CometBFT. After the fault of a store some of its parts may
-// have ended in a panic for which others wait: then the process is about to end,
-// and does not wait with them.
+// have ended in a panic for which others wait, and before an upgrade one may be
+// parked: then the process is about to end, and does not wait with them.
 func (e *Engine) stopComet() error {
 	stopped := make(chan error, 1)
 	go func() { stopped <- e.comet.Stop() }()
 	var late <-chan time.Time
-	if !e.stores.sound() {
+	if !e.stores.sound() || e.upgrading() {
 		late = time.After(maxStop)
 	}
 	select {

@@ -27,6 +27,9 @@ const (
 	maxDivergence = 64 << 10
 	// maxStop is how long CometBFT may take to stop after one of its stores failed.
 	maxStop = 5 * time.Second
+	// haltPause is how long a node that halts for an upgrade still hands out what
+	// it has.
+	haltPause = 3 * time.Second
 	// lookPause is how often we look whether catching up has ended.
 	lookPause = 100 * time.Millisecond
 	// discoveryTime is how long peers have to tell their snapshots; CometBFT

@@ -10,6 +10,8 @@ import (
 
 	"github.com/BurntSushi/toml"
 	"github.com/multiformats/go-multiaddr"
+
+	"github.com/hybridos-net/hybridos/chain/tx"
 )
 
 // Config is what config.toml holds. Addresses are host:port; port 0 takes a
@@ -56,6 +58,9 @@ type Config struct {
 	// genesis document is older than the trusting period.
 	TrustHeight int64  `toml:"trust_height"`
 	TrustHash   string `toml:"trust_hash"`
+	// SkipUpgrades are upgrades of the ledger at which this program goes on
+	// although it is none of theirs.
+	SkipUpgrades []string `toml:"skip_upgrade"`
 }
 
 // Default is the configuration of a new home.
@@ -97,6 +102,11 @@ func (c Config) Validate() error {
 	case "debug", "info", "warn", "error":
 	default:
 		return fmt.Errorf("log_level %q: want debug, info, warn or error", c.LogLevel)
+	}
+	for _, name := range c.SkipUpgrades {
+		if !tx.ValidName(name) {
+			return fmt.Errorf("skip_upgrade: %q is no upgrade's name", name)
+		}
 	}
 	return c.checkPeers()
 }

@@ -655,6 +655,7 @@ func TestIndex_ReadersBesideBlocks(t *testing.T) {
 	})
 	from, to := ann, bob
 	for range 30 {
+		c.w.Block.Time += int64(state.DefaultQuota().Period) / state.MaxMoves // as often as a device may
 		c.must(c.w.TransferTx(t, from, to, things[0]))
 		next := c.seal()
 		c.index.Committed(next)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/key"
+	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/chain/tx"
 	"github.com/hybridos-net/hybridos/p2p/fetch"
 	"github.com/hybridos-net/hybridos/testnet/harness"
@@ -85,6 +86,15 @@ func (l *load) await(ctx context.Context, n int) error {
 }
 
 func (l *load) work(ctx context.Context, i int) error {
+	for {
+		if err := l.own(ctx, i); err != nil {
+			return err
+		}
+	}
+}
+
+// own makes an owner, who writes until the quota is used up.
+func (l *load) own(ctx context.Context, i int) error {
 	owner, err := key.Generate(rand.Reader)
 	if err != nil {
 		return err
@@ -98,7 +108,7 @@ func (l *load) work(ctx context.Context, i int) error {
 		return err
 	}
 	claim := &tx.Claim{Device: id, Epoch: 1, Root: &root}
-	for sequence := uint64(0); ; sequence++ {
+	for sequence := range state.DefaultQuota().PerDevice {
 		var p tx.Payload = &tx.CreateGrant{
 			Grantee: device.Public(), NotAfter: uint64(time.Now().Unix()) + 3600,
 			Targets: []tx.Target{{Device: id, Epoch: 1, Endpoint: "lock", Methods: []string{"open"}}},
@@ -118,6 +128,7 @@ func (l *load) work(ctx context.Context, i int) error {
 			return fmt.Errorf("transaction %d: %w", sequence, err)
 		}
 	}
+	return nil
 }
 
 func (l *load) register(ctx context.Context, i int, device key.Public) error {

@@ -18,9 +18,10 @@ import (
 )
 
 func (a *App) govCommand() *cobra.Command {
-	propose := group("propose", "Propose a change of validators or vendors",
-		a.govAddValidator(), a.govRemoveValidator(), a.govReplaceKey(), a.govAdmitVendor(), a.govSuspendVendor(), a.govSetQuota())
-	return group("gov", "For governors: who runs the ledger, and who makes devices", propose, a.govApprove(), a.govList())
+	propose := group("propose", "Propose a change of validators, vendors, or the ledger itself",
+		a.govAddValidator(), a.govRemoveValidator(), a.govReplaceKey(), a.govAdmitVendor(), a.govSuspendVendor(), a.govSetQuota(),
+		a.govParams(), a.govUpgrade(), a.govCancelUpgrade(), a.govGovernors())
+	return group("gov", "For governors: who runs the ledger, and who makes devices", propose, a.govApprove(), a.govList(), a.govShow(), a.govProve())
 }
 
 // motion is the flags of a proposal.
@@ -76,20 +77,26 @@ func (s *session) printGoverned(c committed, id tx.ID) error {
 
 // govern unlocks a governor's key and commits a transaction of it.
 func (s *session) govern(ctx context.Context, keyFile, what string, build func(draft.Ledger, draft.Party) (*tx.Tx, error)) (committed, error) {
-	keys := s.keys
-	if keyFile != "" {
-		var err error
-		if keys, err = keystore.New(keystore.Config{Path: keyFile, Random: s.app.cfg.Random}); err != nil {
-			return committed{}, err
-		}
-	}
-	r, _, err := s.unlockWith(ctx, keys)
+	r, err := s.unlockGovernor(ctx, keyFile)
 	if err != nil {
 		return committed{}, err
 	}
 	defer r.Zero()
 	p := draft.Party{Account: r.Account(), Key: r.Active()}
 	return s.commit(ctx, what, func(l draft.Ledger) (*tx.Tx, error) { return build(l, p) })
+}
+
+// unlockGovernor unlocks the wallet's keys, or those of another file.
+func (s *session) unlockGovernor(ctx context.Context, keyFile string) (*keystore.Ring, error) {
+	keys := s.keys
+	if keyFile != "" {
+		var err error
+		if keys, err = keystore.New(keystore.Config{Path: keyFile, Random: s.app.cfg.Random}); err != nil {
+			return nil, err
+		}
+	}
+	r, _, err := s.unlockWith(ctx, keys)
+	return r, err
 }
 
 func (a *App) govApprove() *cobra.Command {

@@ -187,3 +187,87 @@ func TestGov_Denied(t *testing.T) {
 
 // keyFile is where a person's key is.
 func (p *person) keyFile() string { return filepath.Join(p.env["HOS_HOME"], "owner.key") }
+
+// TestGov_Settings: quotas are set and shown; an upgrade is scheduled, shown and
+// cancelled.
+func TestGov_Settings(t *testing.T) {
+	_, gov := governed(t)
+	decide := func(args ...string) {
+		t.Helper()
+		r := gov[0].json("hos.tx", append([]string{"gov", "propose"}, append(args, "--yes")...)...)
+		gov[1].hos(exitOK, "gov", "approve", r["id"].(string), "--yes")
+	}
+	shows := func(wants ...string) {
+		t.Helper()
+		out, _ := gov[2].hos(exitOK, "gov", "show")
+		for _, want := range wants {
+			if !strings.Contains(out, want) {
+				t.Errorf("hos gov show lacks %q:\n%s", want, out)
+			}
+		}
+	}
+	shows("16 transactions, and 512 for each device, in 24h0m0s", "rules", "version 1", "no upgrade is to come")
+	decide("params", "--base", "20", "--per-device", "30", "--period", "1h")
+	shows("20 transactions, and 30 for each device, in 1h0m0s")
+	gov[0].hos(exitUsage, "gov", "propose", "params", "--base", "1", "--yes")
+	gov[0].hos(exitUsage, "gov", "propose", "params", "--period", "1500ms", "--yes")
+
+	hash := strings.Repeat("ab", 32)
+	upgrade := func(name, height string) []string {
+		return []string{"upgrade", name, "--height", height, "--hash", hash, "--hash", strings.Repeat("12", 32), "--url", "https://example.org/two"}
+	}
+	_, talk := gov[0].hos(exitUsage, append([]string{"gov", "propose"}, append(upgrade("two", "2"), "--yes")...)...)
+	if !strings.Contains(talk, "--height") {
+		t.Errorf("too late: %s", talk)
+	}
+	decide(upgrade("two", "5000")...)
+	shows("upgrade", "two at height 5000", hash, "https://example.org/two")
+	gov[0].hos(exitDenied, append([]string{"gov", "propose"}, append(upgrade("three", "6000"), "--yes")...)...)
+	gov[0].hos(exitNotFound, "gov", "propose", "cancel-upgrade", "three", "--yes")
+	if up := gov[0].json("hos.gov.show", "gov", "show")["upgrade"].(map[string]any); up["name"] != "two" || up["height"] != 5000.0 || len(up["hashes"].([]any)) != 2 {
+		t.Errorf("%v", up)
+	}
+	decide("cancel-upgrade", "two")
+	shows("no upgrade is to come")
+	gov[0].hos(exitUsage, "gov", "propose", "upgrade", "two", "--height", "5000", "--hash", "12", "--yes")
+}
+
+// TestGov_Governors: a new governor proves its key and takes another's place.
+func TestGov_Governors(t *testing.T) {
+	w, gov := governed(t)
+	next := w.person(t)
+	next.hos(exitOK, "key", "new")
+	p := next.json("hos.gov.prove", "gov", "prove")
+	proven := fmt.Sprintf("key=%s,proof=%s", p["key"], p["proof"])
+	out, _ := next.hos(exitOK, "gov", "prove")
+	if strings.TrimSpace(out) != proven {
+		t.Errorf("prove prints %q", out)
+	}
+	stays := "name=one,key=" + gov[1].public()
+	propose := func(members ...string) []string {
+		args := []string{"gov", "propose", "governors", "--threshold", "2", "--yes"}
+		for _, m := range members {
+			args = append(args, "--governor", m)
+		}
+		return args
+	}
+	gov[0].hos(exitInvalid, propose(stays, "name=new,key="+next.public())...)
+	gov[0].hos(exitUsage, propose(stays)...) // nobody could reach the threshold
+	gov[0].hos(exitUsage, propose(stays, "nobody")...)
+	gov[0].hos(exitUsage, propose(stays, "name=new,key=hospub1bad")...)
+	gov[0].hos(exitUsage, propose(stays, "name=new,key="+next.public()+",proof=00")...)
+	open := gov[2].json("hos.tx", "gov", "propose", "params", "--yes")["id"].(string)
+	r := gov[0].json("hos.tx", propose(stays, "name=new,"+proven)...)
+	_, talk := gov[1].hos(exitUsage, "gov", "approve", r["id"].(string))
+	if !strings.Contains(talk, "2 of 2 governors") || !strings.Contains(talk, next.public()) {
+		t.Errorf("what is approved is not shown: %s", talk)
+	}
+	gov[1].hos(exitOK, "gov", "approve", r["id"].(string), "--yes")
+	gov[0].hos(exitDenied, "gov", "propose", "params", "--yes")
+	_, talk = gov[1].hos(exitFailure, "gov", "approve", open, "--yes")
+	if !strings.Contains(talk, "try: ") {
+		t.Errorf("a proposal of before: %s", talk)
+	}
+	r = next.json("hos.tx", "gov", "propose", "params", "--yes")
+	gov[1].hos(exitOK, "gov", "approve", r["id"].(string), "--yes")
+}

@@ -38,7 +38,11 @@ func propose(p *tx.Propose) Summary {
 		s.Title = "Propose a vendor's quota"
 		s.Lines = []Line{{"vendor", a.Vendor.String()}, {"may register", fmt.Sprintf("%d devices in all", a.Quota)}}
 	default:
-		return Summary{}
+		title, lines := settings(action)
+		if title == "" {
+			return Summary{}
+		}
+		s.Title, s.Lines = title, lines
 	}
 	s.Lines = append(s.Lines, Line{"open until", moment(p.Until)})
 	return s

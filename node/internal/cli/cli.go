@@ -33,6 +33,8 @@ const (
 	exitOK    = 0
 	exitError = 1
 	exitUsage = 2
+	// exitUpgrade: the next block is for another program, see docs/operator.md.
+	exitUpgrade = 3
 )
 
 // Main runs one command and gives the exit code.
@@ -64,8 +66,11 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		err = &hinted{err, "hosd --help"}
 	}
 	tell(stderr, err)
-	if !ran {
+	switch {
+	case !ran:
 		return exitUsage
+	case errors.Is(err, abci.UpgradeNeeded):
+		return exitUpgrade
 	}
 	return exitError
 }
@@ -103,6 +108,8 @@ func advice(err error) string {
 	switch {
 	case errors.As(err, &h):
 		return h.try
+	case errors.Is(err, abci.UpgradeNeeded):
+		return "put the hosd with that SHA-256 in the place of this one and start it; nothing is lost, and nothing else is to be done"
 	case errors.Is(err, home.ErrLocked):
 		return "stop the other hosd, or use another --home"
 	case errors.Is(err, home.ErrExists):

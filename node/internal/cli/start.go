@@ -15,6 +15,7 @@ import (
 
 	"github.com/hybridos-net/hybridos/node"
 	"github.com/hybridos-net/hybridos/node/home"
+	"github.com/hybridos-net/hybridos/node/internal/binary"
 )
 
 // setting is one value that flag, environment and file can give, in this order.
@@ -48,6 +49,7 @@ var settings = []setting{
 	{flag: "state-sync", help: "true: a home without blocks begins with a snapshot of its peers, verified through mesh-peers", yes: func(c *home.Config) *bool { return &c.StateSync }},
 	{flag: "trust-height", help: "height of a header that you trust, for state-sync on a ledger older than two weeks", number: func(c *home.Config) *int64 { return &c.TrustHeight }},
 	{flag: "trust-hash", help: "its hash in hex", text: func(c *home.Config) *string { return &c.TrustHash }},
+	{flag: "skip-upgrade", help: "names of upgrades at which this program goes on although it is not theirs, separated by commas; only to execute again, from the beginning, blocks that others have executed", list: func(c *home.Config) *[]string { return &c.SkipUpgrades }},
 }
 
 // env is the variable that stands in for the flag.
@@ -156,8 +158,12 @@ func runStart(ctx context.Context, dir string, over func(*home.Config) error, st
 	if _, err := d.TransportSeed(); err != nil {
 		return hint(err, keyAdvice)
 	}
+	hash, err := binary.Hash()
+	if err != nil {
+		return err
+	}
 	n, err := node.New(node.Config{
-		Home: d, Settings: cfg, Genesis: doc, Logger: logger(stderr, cfg.LogLevel),
+		Home: d, Settings: cfg, Genesis: doc, Binary: hash, Logger: logger(stderr, cfg.LogLevel),
 		Ready: func(r home.Run) error {
 			if err := d.WriteRun(r); err != nil {
 				return err

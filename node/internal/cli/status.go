@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,6 +57,13 @@ func runStatus(ctx context.Context, out io.Writer, dir string, asJSON bool) erro
 	}
 	_, err = fmt.Fprintf(out, "%s  %s  %s  %s\nheight %d  of %s\npeers %d consensus, %d mesh\nmempool %d\nhttp %s\np2p %s\n",
 		s.ChainID, s.Name, role, state, s.Height, s.Time.Format(time.RFC3339), s.P2PPeers, s.MeshPeers, s.Mempool, run.HTTP, run.P2P)
+	if u := s.Upgrade; err == nil && u != nil {
+		ready := "this hosd is the right one"
+		if !u.Ready {
+			ready = "this hosd halts there; install " + strings.Join(u.Hashes, " or ")
+		}
+		_, err = fmt.Fprintf(out, "upgrade %s at height %d, %s\n", u.Name, u.Height, ready)
+	}
 	if err == nil && run.Phone != "" {
 		_, err = fmt.Fprintf(out, "phone %s\n", run.Phone)
 	}

@@ -27,11 +27,13 @@ export const keySetTable = { version: [1, uint()], threshold: [2, uint(255)], ke
 const accountTable = {
   root: [1, publicKey], keys: [2, record(keySetTable)], sequence: [3, uint()],
   frozen: [4, flag, 'optional'], recovery: [5, record({ version: [1, uint()], due: [2, uint()] }), 'optional'],
+  devices: [6, uint(), 'optional'], period: [7, uint(), 'optional'], used: [8, uint(), 'optional'],
 }
 /** @type {import('./record.js').Table} */
 const deviceTable = {
   key: [1, publicKey], sealKey: [2, bytes(32)], vendor: [3, bytes(20)], model: [4, text], epoch: [5, uint()], owner: [6, bytes(20), 'optional'],
   lost: [7, flag, 'optional'],
+  period: [16, uint(), 'optional'], moves: [17, uint(), 'optional'],
 }
 /** @type {import('./record.js').Table} */
 const grantTable = { issuer: [1, bytes(20)], status: [2, uint(255)], tx: [3, bytes()], next: [4, uint(), 'optional'], given: [5, uint(), 'optional'] }

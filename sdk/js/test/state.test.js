@@ -42,6 +42,10 @@ const validatorsOnly = {
   'seal/release/twice': 'release_exists', 'seal/release/dead': 'release_revoked', 'seal/release/nothing': 'no_release', 'seal/keys/version': 'bad_key_version',
   'gov/suspend/nobody': 'no_vendor', 'gov/suspend/register': 'vendor_suspended', 'gov/suspend/twice': 'vendor_suspended',
   'gov/admit/again': 'vendor_exists', 'gov/quota/register': 'quota_exceeded', 'gov/open/full': 'too_many_proposals', 'gov/open/expired': 'proposal_expired',
+  'gov/params/over': 'account_quota_exceeded', 'gov/moves/over': 'too_many_moves',
+  'gov/upgrade/late': 'upgrade_late', 'gov/upgrade/none': 'no_upgrade', 'gov/upgrade/second': 'upgrade_exists',
+  'gov/upgrade/reached': 'no_upgrade', 'gov/upgrade/name': 'upgrade_exists',
+  'gov/council/proof': 'bad_proof', 'gov/council/left': 'no_governor', 'gov/council/ended': 'proposal_closed',
 }
 /** Refusals that this package makes too. */
 const signatureKinds = [
@@ -286,6 +290,7 @@ const proves = {
   },
   async 'set-addresses'(t) {
     assert.deepEqual(decodeTx(record(Uint8Array.of(0x7a, ...t.body.payload.device)).get(2)), t)
+  },
   // The record of a seal keeps what its approvers signed.
   async 'open-seal'(t) {
     assert.deepEqual(record(sealKey(t.body.payload)).get(8).map(decodeTx), [t])
