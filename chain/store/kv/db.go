@@ -211,7 +211,7 @@ func openPebble(dir string, opts Options, lock *pebble.Lock, failure *failure) (
 	cache := pebble.NewCache(opts.CacheBytes)
 	defer cache.Unref()
 	config := &pebble.Options{
-		FS:           opts.FS,
+		FS:           ordered{opts.FS},
 		Lock:         lock,
 		Cache:        cache,
 		MemTableSize: uint64(opts.MemTableBytes),
