@@ -211,7 +211,7 @@ func openPebble(dir string, opts Options, lock *pebble.Lock, failure *failure) (
 	cache := pebble.NewCache(opts.CacheBytes)
 	defer cache.Unref()
 	config := &pebble.Options{
-		FS:           ordered{opts.FS},
+		FS:           disk{opts.FS, failure},
 		Lock:         lock,
 		Cache:        cache,
 		MemTableSize: uint64(opts.MemTableBytes),
