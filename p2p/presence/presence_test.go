@@ -169,7 +169,12 @@ func TestServer_WorthMoreThanStrangers(t *testing.T) {
 	p2ptest.Connect(t, h, w.host)
 	p2ptest.Connect(t, stranger, w.host)
 	w.mustAnnounce(h, secret(t, "device"))
-	worth := func(h meshHost) int { return w.host.ConnManager().GetTagInfo(h.ID()).Value }
+	worth := func(h meshHost) int {
+		if info := w.host.ConnManager().GetTagInfo(h.ID()); info != nil {
+			return info.Value
+		}
+		return 0 // a stranger of whom the node has not heard yet
+	}
 	if worth(h) < worth(stranger)+connWorth {
 		t.Errorf("a device is worth %d, a stranger %d", worth(h), worth(stranger))
 	}
