@@ -179,7 +179,7 @@ func (m *grantModel) move(r *rapid.T) {
 		from, to = buyer, owner
 	}
 	want := !m.frozen || m.gone
-	if want && m.moves == state.MaxMoves-1 { // the claim was one; time stands still
+	if want && m.moves == state.MaxMoves-1 { // the claim was one, and time stands still
 		return
 	}
 	if m.try(r, m.w.TransferTx(m.tb, from, to, dev), want) {
@@ -241,7 +241,7 @@ func TestGrantModel(t *testing.T) {
 			m.keys = append(m.keys, statetest.Key(fmt.Sprintf("grantee %d", i)))
 		}
 		m.w.Block.Time = modelStart
-		m.w.Put(state.ParamsKey(), state.Params{Chain: m.w.Block.Chain, Quota: &state.Quota{Base: 1000, Period: 24 * 60 * 60}})
+		generous(m.w)
 		r.Repeat(map[string]func(*rapid.T){
 			"": m.check, "create": m.create, "delegate": m.delegate, "delegate more": m.delegate, "and more": m.delegate,
 			"revoke": m.revoke, "take back": m.takeBack, "move": m.move, "audit": m.audit, "freeze": m.freeze,
@@ -252,7 +252,7 @@ func TestGrantModel(t *testing.T) {
 			}
 		}
 	})
-	if deep == 0 {
+	if deep == 0 && complete && !testing.Short() {
 		t.Error("no grant was ever given on twice: the model tests nothing")
 	}
 }
