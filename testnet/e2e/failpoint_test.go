@@ -25,9 +25,9 @@ type graft struct {
 // places must move with the code.
 var grafts = []graft{
 	{file: "chain/abci/block.go", line: "\tif want := a.tree.Version() + 1; r.Height != want {\n", before: "\tfailpoint(\"finalize\")\n"},
-	{file: "chain/abci/block.go", line: "\ta.lastTime, a.header = r.Time.Unix(), r.Time\n", after: "\tfailpoint(\"finalized\")\n"},
+	{file: "chain/abci/block.go", line: "\ta.lastTime = r.Time.Unix()\n", after: "\tfailpoint(\"finalized\")\n"},
 	{file: "chain/abci/block.go", line: "\tchanged := a.tree.Pending()\n", before: "\tfailpoint(\"commit\")\n"},
-	{file: "chain/abci/block.go", line: "\ta.told(Commit{", before: "\tfailpoint(\"committed\")\n"},
+	{file: "chain/abci/block.go", line: "\ta.told(a.last)\n", before: "\tfailpoint(\"committed\")\n"},
 	{file: "chain/store/tree.go", line: "\tclear(t.dirty)\n\tif err := t.prune(version); err != nil {\n", before: "\tkv.Failpoint(\"unpruned\")\n"},
 	{
 		file: "chain/store/kv/batch.go", line: "\t\tif err := b.db.pebble.Apply(inner, &pebble.WriteOptions{Sync: bool(durability)}); err != nil {\n\t\t\treturn err\n\t\t}\n",
