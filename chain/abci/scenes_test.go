@@ -220,6 +220,10 @@ func (a *author) record() recording {
 	if diff := cmp.Diff(a.w.Tree.Keys(), seen.Keys()); diff != "" || !seen.Equal(a.w.Tree) {
 		a.t.Errorf("the application has other records than its rules alone make: %s", diff)
 	}
+	a.records(func(k, v []byte) error {
+		_, _, err := state.Describe(k, v)
+		return err
+	})
 	return a.out
 }
 

@@ -62,7 +62,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case !ran:
+	case !ran && advice(err) == "":
 		err = &hinted{err, "hosd --help"}
 	}
 	tell(stderr, err)
@@ -144,6 +144,15 @@ func advice(err error) string {
 func isListen(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "listen"
+}
+
+// noArgs is for commands that take flags alone: cobra would call a file's name an
+// unknown command.
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return hint(fmt.Errorf("%s takes flags only, not %q", c.CommandPath(), args[0]), c.CommandPath()+" --help")
 }
 
 // homeFlag adds --home; HOSD_HOME stands in for it.

@@ -36,7 +36,7 @@ var errIll = errors.New("something needs attention")
 func doctorCommand() *cobra.Command {
 	var dir string
 	c := &cobra.Command{
-		Use: "doctor", Short: "Look a home over and say what to do; mends nothing", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Look a home over and say what to do; mends nothing", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runDoctor(c.Context(), c.OutOrStdout(), dir, time.Now())
 		},

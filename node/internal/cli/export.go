@@ -40,7 +40,7 @@ type exportFlags struct {
 func exportCommand() *cobra.Command {
 	var f exportFlags
 	c := &cobra.Command{
-		Use: "export", Short: "Write the whole state of a stopped node at a height into a file", Args: cobra.NoArgs,
+		Use: "export", Short: "Write the whole state of a stopped node at a height into a file", Args: noArgs,
 		Long: "Write the whole state of a stopped node at a height into a file, with the\n" +
 			"headers that vouch for it; import makes a node of it. Every node gives the very\n" +
 			"same file for a height. With --format jsonl: one line of JSON for each record,\n" +
@@ -154,7 +154,7 @@ type importFlags struct {
 func importCommand() *cobra.Command {
 	var f importFlags
 	c := &cobra.Command{
-		Use: "import", Short: "Fill a home without blocks from an exported file", Args: cobra.NoArgs,
+		Use: "import", Short: "Fill a home without blocks from an exported file", Args: noArgs,
 		Long: "Fill a home without blocks from an exported file. What the file may hold is told\n" +
 			"by its headers, which are verified from the genesis document of the home. Where\n" +
 			"that is older than two weeks, or other validators have come since, name the hash\n" +

@@ -30,7 +30,7 @@ const defaultQuota = 1_000_000
 func genesisCommand() *cobra.Command {
 	var f genesisFlags
 	c := &cobra.Command{
-		Use: "genesis", Short: "Make the genesis document of a new ledger", Args: cobra.NoArgs,
+		Use: "genesis", Short: "Make the genesis document of a new ledger", Args: noArgs,
 		Example: "  hosd genesis --chain-id hos-1 --validator name=one,key=HEX --vendor name=maker,key=hospub1…,quota=1000 --out genesis.json",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runGenesis(c.OutOrStdout(), c.ErrOrStderr(), f)

@@ -38,7 +38,7 @@ type initFlags struct {
 func initCommand() *cobra.Command {
 	var f initFlags
 	c := &cobra.Command{
-		Use: "init", Short: "Make the home of a new node: keys and configuration", Args: cobra.NoArgs,
+		Use: "init", Short: "Make the home of a new node: keys and configuration", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runInit(c.OutOrStdout(), f) },
 	}
 	homeFlag(c, &f.home)

@@ -13,7 +13,7 @@ import (
 func rollbackCommand() *cobra.Command {
 	var dir string
 	c := &cobra.Command{
-		Use: "rollback", Short: "Forget the newest executed block of a stopped node, and execute it again", Args: cobra.NoArgs,
+		Use: "rollback", Short: "Forget the newest executed block of a stopped node, and execute it again", Args: noArgs,
 		Long: "Forget the outcome of the newest block of a stopped node, whose state came out\n" +
 			"different from the network's, as with a wrong version of hosd. The next start\n" +
 			"executes the block again. What was signed stays in sign-state.json.",

@@ -19,7 +19,7 @@ var errNoState = errors.New("there is no state yet")
 func snapshotCommand() *cobra.Command {
 	var dir string
 	c := &cobra.Command{
-		Use: "snapshot", Short: "Take a snapshot of a stopped node's state, for nodes that join", Args: cobra.NoArgs,
+		Use: "snapshot", Short: "Take a snapshot of a stopped node's state, for nodes that join", Args: noArgs,
 		Long: "Take a snapshot of a stopped node's state. A running node takes one every\n" +
 			"snapshot_interval blocks by itself. The node gives it to nodes that join once\n" +
 			"the ledger is two blocks further.",

@@ -85,7 +85,7 @@ func (s setting) set(c *home.Config, v string) (err error) {
 func startCommand() *cobra.Command {
 	var dir string
 	c := &cobra.Command{
-		Use: "start", Short: "Run the node until it is told to stop", Args: cobra.NoArgs,
+		Use: "start", Short: "Run the node until it is told to stop", Args: noArgs,
 	}
 	homeFlag(c, &dir)
 	for _, s := range settings {

@@ -22,7 +22,7 @@ func statusCommand() *cobra.Command {
 	var dir string
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "status", Short: "Show the node that runs in a home", Args: cobra.NoArgs,
+		Use: "status", Short: "Show the node that runs in a home", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runStatus(c.Context(), c.OutOrStdout(), dir, asJSON)
 		},

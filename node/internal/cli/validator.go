@@ -23,7 +23,7 @@ type proven struct {
 
 func validatorCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "validator", Short: "For operators of validators", Args: cobra.NoArgs,
+		Use: "validator", Short: "For operators of validators", Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(proveCommand())
@@ -34,7 +34,7 @@ func proveCommand() *cobra.Command {
 	var dir, genesisFile string
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "prove", Short: "Print the consensus key and the proof that this node holds it", Args: cobra.NoArgs,
+		Use: "prove", Short: "Print the consensus key and the proof that this node holds it", Args: noArgs,
 		Long: "Prints what governors need to make this node a validator (hos gov propose\nadd-validator) or to give a validator its key (replace-key). The key itself stays in\nthe home. The proof is good for the one ledger of the genesis document.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runProve(c.OutOrStdout(), dir, genesisFile, asJSON)
