@@ -26,6 +26,9 @@ const (
 	// allCalls bounds those to all devices; a place costs a goroutine and the
 	// command's bytes.
 	allCalls = 1024
+	// stateMemTable is how much of the state tree is sorted in memory before it is
+	// written out: most of its inner nodes are replaced soon.
+	stateMemTable = 16 << 20
 	// GCPercent is how much garbage a validator lets grow before it collects,
 	// relative to what it holds, unless GOGC says otherwise: it holds some tens of
 	// megabytes and makes garbage with every transaction, so memory is the cheaper.

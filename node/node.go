@@ -99,7 +99,7 @@ func (n *Node) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, mesh.Close()) }()
-	tree, err := store.Open(store.Config{Dir: n.cfg.Home.StateDir(), Logger: n.cfg.Logger})
+	tree, err := store.Open(store.Config{Dir: n.cfg.Home.StateDir(), MemTableBytes: stateMemTable, Logger: n.cfg.Logger})
 	if err != nil {
 		return err
 	}

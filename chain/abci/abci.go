@@ -73,6 +73,9 @@ type Commit struct {
 	// ascending order, the genesis state's among them for the first block. A
 	// written value may equal the old one.
 	Keys [][]byte
+	// Values are what the block left under Keys, nil where that was deleted or is
+	// not at hand. They are shared: they must not be changed.
+	Values [][]byte
 }
 
 // Executed is a transaction of a block with its outcome. The Tx is shared: it
@@ -110,7 +113,7 @@ type App struct {
 	check    *state.Overlay // committed state and what stands in the mempool
 	decided  *execution     // proposal accepted last, to be executed but once
 	lastTime int64          // Unix seconds of the last block since the start
-	last     Commit         // of the block that is executed last, without its keys
+	last     Commit         // of the block that is executed last, without its records
 	refused  atomic.Uint64  // proposals of others that were refused
 
 	failOnce sync.Once

@@ -118,7 +118,7 @@ func (a *App) Commit(context.Context, *types.RequestCommit) (*types.ResponseComm
 	}
 	a.reads.settle()
 	a.resetCheck()
-	a.last.Height, a.last.Keys = version, changed
+	a.last.Height, a.last.Keys, a.last.Values = version, changed, a.reads.held(changed)
 	a.told(a.last)
 	a.last = Commit{}
 	a.log.Debug("committed", "height", version)

@@ -13,7 +13,7 @@ import (
 
 // Who listens is told what each block changed once it is on disk, and only
 // then; a block that a crash undid is told when it is executed again.
-func TestApp_CommittedTellsKeys(t *testing.T) {
+func TestApp_CommittedTellsRecords(t *testing.T) {
 	w := newWorld(t)
 	var told []Commit
 	w.app.told = func(c Commit) {
@@ -33,7 +33,14 @@ func TestApp_CommittedTellsKeys(t *testing.T) {
 			}
 			raws = append(raws, x.Tx.Bytes())
 		}
-		want := []Commit{{Height: height, Time: w.blockTime().Add(-1e9), Hash: blockHash(height, raws), Txs: txs, Keys: keys}}
+		values := make([][]byte, len(keys))
+		for i, k := range keys {
+			var err error
+			if values[i], err = w.tree.GetAt(height, k); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := []Commit{{Height: height, Time: w.blockTime().Add(-1e9), Hash: blockHash(height, raws), Txs: txs, Keys: keys, Values: values}}
 		if diff := cmp.Diff(want, told, cmp.Comparer(func(a, b *tx.Tx) bool {
 			return a == b || a != nil && b != nil && bytes.Equal(a.Bytes(), b.Bytes())
 		})); diff != "" {

@@ -52,6 +52,16 @@ func (r *reads) keep(k, v []byte) {
 	r.values[string(k)] = v
 }
 
+// held are the records of these keys as far as they are remembered, nil
+// otherwise.
+func (r *reads) held(keys [][]byte) [][]byte {
+	out := make([][]byte, len(keys))
+	for i, k := range keys {
+		out[i] = r.values[string(k)]
+	}
+	return out
+}
+
 // settle says that what was written is committed.
 func (r *reads) settle() { r.dirty = false }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/chain/store/kv"
 	"github.com/hybridos-net/hybridos/chain/tx"
+	"github.com/hybridos-net/hybridos/node/api"
 )
 
 // The first bytes of the records that matter here.
@@ -208,7 +209,7 @@ func (b *batch) block(h int64, at time.Time, hash []byte, txs []abci.Executed) {
 		e := entry{id: x.Tx.ID(b.x.cfg.Chain), kind: x.Tx.Body.Kind, code: x.Code, account: x.Tx.Body.Account}
 		b.set(row(rowTx, pos), e.bytes())
 		named := names(subjects(b.x.cfg.Chain, x.Tx))
-		if err := named.follow(x, b.find); err != nil && b.err == nil {
+		if err := named.follow(x, api.TxSubject(e.id), b.find); err != nil && b.err == nil {
 			b.err = err
 		}
 		for _, s := range named {

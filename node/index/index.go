@@ -118,7 +118,7 @@ func (x *Index) open() (err error) {
 	if !kv.Exists(here, x.cfg.FS) && kv.Exists(other, x.cfg.FS) {
 		here, other = other, here
 	}
-	opts := kv.Options{FS: x.cfg.FS, Layout: layout, LayoutVersion: layoutVersion, Logger: x.cfg.Logger}
+	opts := kv.Options{FS: x.cfg.FS, MemTableBytes: memTable, Layout: layout, LayoutVersion: layoutVersion, Logger: x.cfg.Logger}
 	x.db, err = kv.Open(here, opts)
 	if errors.Is(err, kv.Corrupt) || errors.Is(err, kv.WrongLayout) {
 		x.log.Warn("the index is damaged or of another version and is made anew", "err", err)

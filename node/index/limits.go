@@ -9,6 +9,9 @@ const (
 	maxQueue = 64
 	// maxQueueTxs bounds the transactions that wait with them.
 	maxQueueTxs = 20_000
+	// memTable is how much is sorted in memory before it is written: rows are
+	// many and short, and each time they are written out all over again costs.
+	memTable = 8 << 20
 	// buildStep is how many records one batch takes from the state: commits wait
 	// for the reading of one, some milliseconds.
 	buildStep = 500

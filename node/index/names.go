@@ -80,13 +80,13 @@ func (n *names) id(v reflect.Value) {
 
 // follow adds what a grant that the transaction names is about: its revocation
 // belongs to the histories of the grantee and of the devices too.
-func (n *names) follow(x abci.Executed, find func(tx.ID) (*grant, error)) error {
+func (n *names) follow(x abci.Executed, own api.Subject, find func(tx.ID) (*grant, error)) error {
 	if x.Code != abci.CodeOK {
 		return nil
 	}
 	for _, s := range slices.Clone(*n) {
 		id, ok := s.Tx()
-		if !ok {
+		if !ok || s == own && !makesGrant(x.Tx) {
 			continue
 		}
 		g, err := find(id)
@@ -104,4 +104,14 @@ func (n *names) follow(x abci.Executed, find func(tx.ID) (*grant, error)) error 
 		}
 	}
 	return nil
+}
+
+// makesGrant: the transaction's own id is that of a grant.
+func makesGrant(t *tx.Tx) bool {
+	switch t.Payload.(type) {
+	case *tx.CreateGrant, *tx.DelegateGrant:
+		return true
+	default:
+		return false
+	}
 }

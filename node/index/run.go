@@ -209,11 +209,11 @@ func (x *Index) next(at mark, src Source) error {
 		return err
 	}
 	b := x.newBatch()
-	for _, k := range c.Keys {
+	for i, k := range c.Keys {
 		if k[0] != deviceKind && k[0] != grantKind && k[0] != keyChangeKind {
 			continue
 		}
-		v, err := x.tree.GetAt(c.Height, k)
+		v, err := x.value(c, i)
 		if errors.Is(err, store.NoVersion) {
 			x.restart(err)
 			return b.rows.Close()
@@ -240,6 +240,14 @@ func (x *Index) next(at mark, src Source) error {
 	x.set(func() { x.at = at })
 	x.tell(at.head(), b.accounts())
 	return nil
+}
+
+// value is what a block left under the i-th of its keys, nil if it is deleted.
+func (x *Index) value(c abci.Commit, i int) ([]byte, error) {
+	if i < len(c.Values) && c.Values[i] != nil {
+		return c.Values[i], nil
+	}
+	return x.tree.GetAt(c.Height, c.Keys[i])
 }
 
 // take gives a block: from the queue, or, after a crash or where the queue was
