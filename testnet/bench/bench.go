@@ -33,7 +33,7 @@ type Options struct {
 const maxTreeKeys = 10_000_000
 
 // Parts are the names that Options.Only takes, in the order of the report.
-var Parts = []string{"gate", "transport", "ledger", "tree", "growth", "agent", "verdict", "phone", "sync"}
+var Parts = []string{"gate", "transport", "cold", "flood", "ledger", "tree", "growth", "agent", "verdict", "phone", "sync"}
 
 // wants tells whether a part is to be measured.
 func (o Options) wants(part string) bool { return len(o.Only) == 0 || slices.Contains(o.Only, part) }
@@ -76,6 +76,14 @@ func Run(ctx context.Context, o Options, out, talk io.Writer) error {
 		}},
 		{"transport", "round trips of the transports alone", func() (err error) {
 			report.Bare, err = roundTrips(ctx, o, false)
+			return err
+		}},
+		{"cold", "the first receipt after dialling", func() (err error) {
+			report.Cold, err = coldRows(ctx, o)
+			return err
+		}},
+		{"flood", "an honest sender in a flood", func() (err error) {
+			report.Flood, err = floodFigures(ctx, o)
 			return err
 		}},
 		{"ledger", "the ledger beside kvstore", func() (err error) {

@@ -55,6 +55,10 @@ func (noBolt) Actuate(context.Context, gate.Order) ([]byte, error) { return []by
 
 // openDoor makes the device of an owner who has further keys that may invoke.
 func openDoor(dir string, more ...key.Public) (*door, error) {
+	return openDoorWith(dir, unlimited, more...)
+}
+
+func openDoorWith(dir string, limits gate.Limits, more ...key.Public) (*door, error) {
 	d := &door{chain: codec.ChainDigest{1}}
 	var err error
 	if d.owner, err = key.Generate(rand.Reader); err != nil {
@@ -80,7 +84,7 @@ func openDoor(dir string, more ...key.Public) (*door, error) {
 	}}
 	d.gate, err = gate.Open(gate.Config{
 		Chain: d.chain, Device: d.device, Vault: d.vault, Clock: clock.New(time.Now), Ledger: ledger,
-		Actuator: noBolt{}, Class: peripheral.ClassOf, Limits: unlimited,
+		Actuator: noBolt{}, Class: peripheral.ClassOf, Limits: limits,
 	})
 	if err != nil {
 		return nil, err
@@ -95,8 +99,10 @@ func openDoor(dir string, more ...key.Public) (*door, error) {
 func (d *door) close() error { return d.vault.Close() }
 
 // sign makes the next command to open the door.
-func (d *door) sign() (*command.Command, error) {
-	return d.caller.Sign(sdk.Call{Device: d.device.Public().DeviceID(), Epoch: 1, Endpoint: "lock", Method: "open"})
+func (d *door) sign() (*command.Command, error) { return d.signFor("open") }
+
+func (d *door) signFor(method string) (*command.Command, error) {
+	return d.caller.Sign(sdk.Call{Device: d.device.Public().DeviceID(), Epoch: 1, Endpoint: "lock", Method: method})
 }
 
 // handle is the device's end of every transport.

@@ -11,6 +11,8 @@ import (
 // Report is all figures of one run.
 type Report struct {
 	Gate, Bare []roundTripRow
+	Cold       []roundTripRow
+	Flood      floodRow
 	Ledgers    ledgerRows
 	Trees      []treeRow
 	Growth     growthRow
@@ -37,6 +39,10 @@ func (r *Report) write(out io.Writer, o Options) error {
 		{"transport", func() {
 			roundTripTable(&b, "The same bytes, transport alone", "An echo of 300 bytes in the place of the gate. No bar is set here; it shows what the transport itself costs.", r.Bare, nil)
 		}},
+		{"cold", func() {
+			roundTripTable(&b, "From nothing to the first receipt", "A sender without a connection: dialling, the handshake (Noise and yamux, or TLS 1.3), one command and its verified receipt.", r.Cold, nil)
+		}},
+		{"flood", func() { r.floodTable(&b) }},
 		{"ledger", func() { r.ledgerTable(&b) }},
 		{"tree", func() { r.treeTable(&b) }},
 		{"growth", func() { r.growthTable(&b) }},
@@ -59,6 +65,15 @@ func roundTripTable(b *strings.Builder, title, what string, rows []roundTripRow,
 		fmt.Fprintf(b, "| %s | %s | %s | %.2f | %.2f | %s |\n", r.Name, micro(r.P50), micro(r.P99), ratio(rows[0].P50, r.P50), ratio(rows[0].P99, r.P99), verdict(bars[r.Name], ratio(rows[0].P50, r.P50), ratio(rows[0].P99, r.P99)))
 	}
 	b.WriteString("\n")
+}
+
+func (r *Report) floodTable(b *strings.Builder) {
+	f := r.Flood
+	fmt.Fprintf(b, "\n## An honest sender in a flood\n\nThe real stream and gate with their default limits. %d hosts send %d commands a second with wrong signatures, and come back when they are cut off; they run on the same machine.\n\n| figure | value | bar | |\n|---|---|---|---|\n", floodPeers, floodRate)
+	fmt.Fprintf(b, "| invalid commands that left, of them answered | %.0f/s, %.0f/s | | |\n", f.Sent, f.Answered)
+	fmt.Fprintf(b, "| honest command, p99 without the flood | %s | | |\n", micro(f.Idle))
+	of := ratio(f.Flooded, f.Idle)
+	fmt.Fprintf(b, "| honest command, p99 in the flood | %s, %.1f times | %.0f times | %s |\n\n", micro(f.Flooded), of, floodBar, holds(of <= floodBar))
 }
 
 func (r *Report) ledgerTable(b *strings.Builder) {
@@ -119,9 +134,10 @@ func (r *Report) agentTable(b *strings.Builder) {
 }
 
 func (r *Report) verdictTable(b *strings.Builder) {
-	b.WriteString("\n## Algorithms\n\nCPU time of the device's process for one command: the signature check alone, and the gate's whole answer with two syncs and a signed receipt.\n\n| algorithm | bytes | check | whole answer |\n|---|---|---|---|\n")
+	b.WriteString("\n## Algorithms\n\nCPU time of the device's process for one command: the signature check alone; the gate's verdict, with every check; its whole answer, with two syncs and a signed receipt.\n\n| algorithm | bytes | check | verdict | verdict / check | bar | whole answer |\n|---|---|---|---|---|---|---|\n")
 	for _, v := range r.Verdicts {
-		fmt.Fprintf(b, "| %s | %d | %s | %s |\n", v.Name, v.Bytes, micro(v.Verify), micro(v.Verdict))
+		of := ratio(v.Verdict, v.Verify)
+		fmt.Fprintf(b, "| %s | %d | %s | %s | %.2f | %.1f %s | %s |\n", v.Name, v.Bytes, micro(v.Verify), micro(v.Verdict), of, verdictBar, holds(of <= verdictBar), micro(v.Whole))
 	}
 }
 

@@ -19,7 +19,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"github.com/hybridos-net/hybridos/p2p/link"
-	"github.com/hybridos-net/hybridos/p2p/mux"
 	"github.com/hybridos-net/hybridos/p2p/slim"
 )
 
@@ -41,30 +40,28 @@ type slimTransport struct {
 }
 
 func openSlim(ctx context.Context, h handler) (transport, error) {
+	return openPeers(ctx, func(_ context.Context, _ peer.ID, b []byte) []byte { return h(b) })
+}
+
+func openPeers(ctx context.Context, h link.Handler) (_ *slimTransport, err error) {
 	t := &slimTransport{ended: make(chan error, 1)}
 	for i := range t.hosts {
-		seed, err := mux.NewSeed(rand.Reader)
-		if err != nil {
-			return nil, err
-		}
-		k, err := mux.Key(seed)
-		if err != nil {
-			return nil, err
-		}
-		if t.hosts[i], err = slim.Listen(slim.Config{Key: k}); err != nil {
+		if t.hosts[i], err = newSlim(); err != nil {
 			return nil, err
 		}
 	}
-	srv, err := link.New(link.Config{
-		Host:    t.hosts[0],
-		Handler: func(_ context.Context, _ peer.ID, b []byte) []byte { return h(b) },
-	})
+	srv, err := link.New(link.Config{Host: t.hosts[0], Handler: h})
 	if err != nil {
 		return nil, err
 	}
 	serving, cancel := context.WithCancel(ctx)
 	t.cancel = cancel
 	go func() { t.ended <- srv.Run(serving) }()
+	select {
+	case <-srv.Ready():
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	t.link, err = link.Dial(ctx, t.hosts[1], t.hosts[0].Info())
 	return t, err
 }
@@ -89,6 +86,21 @@ type tlsTransport struct {
 }
 
 func openTLS(_ context.Context, h handler) (transport, error) {
+	l, err := listenTLS(h)
+	if err != nil {
+		return nil, err
+	}
+	return l.dial()
+}
+
+// tlsListener is the door's end.
+type tlsListener struct {
+	net.Listener
+	pool  *x509.CertPool
+	ended chan error
+}
+
+func listenTLS(h handler) (*tlsListener, error) {
 	cert, err := selfSigned()
 	if err != nil {
 		return nil, err
@@ -97,16 +109,18 @@ func openTLS(_ context.Context, h handler) (transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tlsTransport{listener: l, ended: make(chan error, 1)}
+	t := &tlsListener{Listener: l, pool: x509.NewCertPool(), ended: make(chan error, 1)}
+	t.pool.AddCert(cert.Leaf)
 	go func() { t.ended <- serveTLS(l, h) }()
-	pool := x509.NewCertPool()
-	pool.AddCert(cert.Leaf)
-	t.conn, err = tls.Dial("tcp", l.Addr().String(), &tls.Config{RootCAs: pool, ServerName: "door", MinVersion: tls.VersionTLS13})
+	return t, nil
+}
+
+func (l *tlsListener) dial() (*tlsTransport, error) {
+	conn, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{RootCAs: l.pool, ServerName: "door", MinVersion: tls.VersionTLS13})
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	t.in = bufio.NewReader(t.conn)
-	return t, nil
+	return &tlsTransport{conn: conn, in: bufio.NewReader(conn), listener: l, ended: l.ended}, nil
 }
 
 func serveTLS(l net.Listener, h handler) error {

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/key/keytest"
 )
@@ -16,8 +17,13 @@ type verdictRow struct {
 	Name    string
 	Bytes   int           // of a command
 	Verify  time.Duration // CPU of the signature check alone
-	Verdict time.Duration // CPU of the whole answer: check, two syncs, receipt
+	Verdict time.Duration // CPU of the gate's verdict: all checks, nothing after
+	Whole   time.Duration // CPU of the whole answer: check, two syncs, receipt
 }
+
+// verdictBar is the most that a verdict may take, as a multiple of the check of
+// its signature.
+const verdictBar = 1.3
 
 // verdictChecks is how many signatures are checked in a round, so that the
 // process's clock of CPU time is fine enough.
@@ -38,8 +44,8 @@ func verdicts(o Options) ([]verdictRow, error) {
 	defer d.close()
 	all := []struct {
 		verdictRow
-		signer          key.Signer
-		verify, verdict []time.Duration
+		signer                 key.Signer
+		verify, verdict, whole []time.Duration
 	}{
 		{verdictRow: verdictRow{Name: "1, secp256k1"}, signer: d.owner},
 		{verdictRow: verdictRow{Name: "2, P-256"}, signer: browser},
@@ -48,54 +54,84 @@ func verdicts(o Options) ([]verdictRow, error) {
 	for round := range o.Rounds + 1 {
 		for i := range all {
 			a := &all[i]
-			d.caller.Key = a.signer
-			check, whole, size, err := d.verdict(o.Commands)
+			d.caller.Key, d.nonce = a.signer, a.nonce
+			one, err := d.verdict(o.Commands)
+			a.nonce = d.nonce
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", a.Name, err)
 			}
-			a.Bytes = size
+			a.Bytes = one.Bytes
 			if round > 0 { // the first one warms up
-				a.verify, a.verdict = append(a.verify, check), append(a.verdict, whole)
+				a.verify, a.verdict, a.whole = append(a.verify, one.Verify), append(a.verdict, one.Verdict), append(a.whole, one.Whole)
 			}
 		}
 	}
 	rows := make([]verdictRow, len(all))
 	for i, a := range all {
 		rows[i] = a.verdictRow
-		rows[i].Verify, rows[i].Verdict = median(a.verify), median(a.verdict)
+		rows[i].Verify, rows[i].Verdict, rows[i].Whole = median(a.verify), median(a.verdict), median(a.whole)
 	}
 	return rows, nil
 }
 
-// verdict answers n commands and gives the CPU time of one check and of one
-// whole answer.
-func (d *door) verdict(n int) (check, whole time.Duration, size int, err error) {
+// verdict answers n commands that are carried out and n that fail at the last
+// check, for a method that the door does not have: with the signing of the
+// refusal taken off, that is what a verdict takes.
+func (d *door) verdict(n int) (row verdictRow, err error) {
+	if row.Whole, row.Bytes, err = d.answers(n, "open", command.OK); err != nil {
+		return row, err
+	}
+	at := d.nonce
+	refused, _, err := d.answers(n, "missing", command.NoMethod)
+	if err != nil {
+		return row, err
+	}
+	d.nonce = at // a refusal uses no number up, and lanes do not jump far
+	var digest [32]byte
+	_, _ = rand.Read(digest[:])
+	signing, err := each(func() error { d.device.Sign(digest); return nil })
+	if err != nil {
+		return row, err
+	}
+	row.Verdict = refused - signing
+	pub, sig := d.caller.Key.Public(), d.caller.Key.Sign(digest)
+	row.Verify, err = each(func() error { return pub.Verify(digest, sig) })
+	return row, err
+}
+
+// answers is the CPU time that one of n answers takes.
+func (d *door) answers(n int, method string, want command.Code) (one time.Duration, size int, err error) {
 	raw := make([][]byte, n)
 	for i := range raw {
-		cmd, err := d.sign()
+		cmd, err := d.signFor(method)
 		if err != nil {
-			return 0, 0, 0, err
+			return 0, 0, err
 		}
 		raw[i] = cmd.Bytes()
 		size = len(raw[i])
 	}
 	start := ownCPU()
 	for i := range raw {
-		if err := d.accepted(d.handle(raw[i])); err != nil {
-			return 0, 0, 0, err
+		r, err := command.DecodeReceipt(d.handle(raw[i]))
+		if err != nil {
+			return 0, 0, err
+		}
+		if r.Body.Code != want {
+			return 0, 0, fmt.Errorf("the door answered %s, want %s", r.Body.Code, want)
 		}
 	}
-	whole = (ownCPU() - start) / time.Duration(n)
-	var digest [32]byte
-	_, _ = rand.Read(digest[:])
-	pub, sig := d.caller.Key.Public(), d.caller.Key.Sign(digest)
-	start = ownCPU()
+	return (ownCPU() - start) / time.Duration(n), size, nil
+}
+
+// each is the CPU time that f takes once.
+func each(f func() error) (time.Duration, error) {
+	start := ownCPU()
 	for range verdictChecks {
-		if err := pub.Verify(digest, sig); err != nil {
-			return 0, 0, 0, err
+		if err := f(); err != nil {
+			return 0, err
 		}
 	}
-	return (ownCPU() - start) / verdictChecks, whole, size, nil
+	return (ownCPU() - start) / verdictChecks, nil
 }
 
 // ownCPU is the CPU time that this process has taken (getrusage(2)).
