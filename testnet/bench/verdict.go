@@ -45,6 +45,7 @@ func verdicts(o Options) ([]verdictRow, error) {
 	all := []struct {
 		verdictRow
 		signer                 key.Signer
+		nonce                  uint64 // of its lane
 		verify, verdict, whole []time.Duration
 	}{
 		{verdictRow: verdictRow{Name: "1, secp256k1"}, signer: d.owner},
