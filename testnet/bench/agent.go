@@ -31,7 +31,12 @@ const agentCommands = 150
 type agentRow struct {
 	Size, Idle, Busy int64         // bytes: program, memory before and after the commands
 	P50, P99         time.Duration // through agent, bus and lock app
+	Read, Written    int64         // bytes a day without commands, all system calls
 }
+
+// agentQuiet is how long the agent is watched while nobody commands it: some
+// heartbeats of the ledger.
+const agentQuiet = time.Minute
 
 // agentFigures runs one validator and one lock, pairs it and opens the door.
 func agentFigures(ctx context.Context, o Options) (row agentRow, err error) {
@@ -71,6 +76,9 @@ func agentFigures(ctx context.Context, o Options) (row agentRow, err error) {
 	if row.Idle, err = rssOf(pid); err != nil {
 		return row, err
 	}
+	if row.Read, row.Written, err = dailyBytes(ctx, pid); err != nil {
+		return row, err
+	}
 	s, err := openDoors(ctx, c.Client, dev, owner, agentCommands)
 	if err != nil {
 		return row, err
@@ -78,6 +86,25 @@ func agentFigures(ctx context.Context, o Options) (row agentRow, err error) {
 	row.P50, row.P99 = s.quantile(0.5), s.quantile(0.99)
 	row.Busy, err = rssOf(pid)
 	return row, err
+}
+
+// dailyBytes is what a process reads and writes in a day if it goes on as now:
+// the headers of the ledger, the gossip around them, and its own head on disk.
+func dailyBytes(ctx context.Context, pid int) (read, written int64, err error) {
+	r, w, err := bytesOf(pid)
+	if err != nil {
+		return 0, 0, err
+	}
+	select {
+	case <-time.After(agentQuiet):
+	case <-ctx.Done():
+		return 0, 0, context.Cause(ctx)
+	}
+	if read, written, err = bytesOf(pid); err != nil {
+		return 0, 0, err
+	}
+	days := int64(24 * time.Hour / agentQuiet)
+	return (read - r) * days, (written - w) * days, nil
 }
 
 // pairWith makes a new key the owner of the device.

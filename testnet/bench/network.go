@@ -197,6 +197,16 @@ func rssOf(pid int) (int64, error) {
 	return 0, errors.New("no VmRSS in /proc status")
 }
 
+// bytesOf is what a process has read and written so far, of sockets and files.
+func bytesOf(pid int) (read, written int64, err error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
+	if err != nil {
+		return 0, 0, err
+	}
+	_, err = fmt.Sscanf(string(raw), "rchar: %d\nwchar: %d", &read, &written)
+	return read, written, err
+}
+
 func freeAddr() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -130,6 +130,7 @@ func (r *Report) agentTable(b *strings.Builder) {
 	fmt.Fprintf(b, "| program, stripped | %.1f MB | %d MB | %s |\n", mega(a.Size), agentSizeBar/1_000_000, holds(a.Size <= agentSizeBar))
 	fmt.Fprintf(b, "| memory after pairing | %.1f MB | | |\n", mega(a.Idle))
 	fmt.Fprintf(b, "| memory after the commands | %.1f MB | %d MB | %s |\n", mega(a.Busy), agentRSSBar/1_000_000, holds(a.Busy <= agentRSSBar))
+	fmt.Fprintf(b, "| following the ledger for a day, read and written (sockets and disk) | %.1f MB, %.1f MB | | |\n", mega(a.Read), mega(a.Written))
 	fmt.Fprintf(b, "| signed command to receipt, through bus and lock app | p50 %s, p99 %s | | |\n", micro(a.P50), micro(a.P99))
 }
 
