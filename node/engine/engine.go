@@ -55,6 +55,9 @@ type Config struct {
 	// Pace, if not 0, is the pause between blocks in place of the usual one, for
 	// test networks that need many blocks soon. All validators need the same.
 	Pace time.Duration
+	// Indexed keeps CometBFT's own index of transactions, for applications that
+	// have none of their own: ours has node/index.
+	Indexed bool
 	// Logger is nil for none.
 	Logger *slog.Logger
 }

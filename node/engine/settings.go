@@ -58,7 +58,9 @@ func (c *Config) settings(listen string) (*config.Config, error) {
 		s.Consensus.TimeoutCommit, s.Consensus.CreateEmptyBlocksInterval = c.Pace, c.Pace
 	}
 
-	s.TxIndex.Indexer = "null"           // outcomes keeps what Submit needs
+	if !c.Indexed {
+		s.TxIndex.Indexer = "null" // outcomes keeps what Submit needs
+	}
 	s.Instrumentation.Prometheus = false // node/api has the metrics
 	if err := s.ValidateBasic(); err != nil {
 		return nil, fmt.Errorf("settings of the consensus engine: %w", err)

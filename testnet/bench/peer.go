@@ -27,15 +27,17 @@ func (kvstoreApp) Err() error { return nil }
 
 // KVStoreConfig says how a validator of the peer network runs.
 type KVStoreConfig struct {
-	Home   string // made by hosd init, with the genesis document in it
-	Listen string
-	Peers  []string
-	RPC    string
+	// Indexed: with CometBFT's index of transactions, as it is shipped.
+	Indexed bool
+	Home    string // made by hosd init, with the genesis document in it
+	Listen  string
+	Peers   []string
+	RPC     string
 }
 
 // RunKVStore is a validator whose application is CometBFT's kvstore: the same
 // engine, settings, stores and garbage collection as hosd, so that only the
-// application differs. It runs until ctx ends.
+// application and its index differ. It runs until ctx ends.
 func RunKVStore(ctx context.Context, cfg KVStoreConfig) (err error) {
 	debug.SetGCPercent(node.GCPercent)
 	dir := home.Dir(cfg.Home)
@@ -54,7 +56,7 @@ func RunKVStore(ctx context.Context, cfg KVStoreConfig) (err error) {
 	defer func() { err = errors.Join(err, db.Close()) }()
 	e, err := engine.Start(ctx, engine.Config{
 		Genesis: doc, App: kvstoreApp{kvstore.NewApplication(db)}, Dir: dir.EngineDir(), Keys: node.KeyFiles(dir),
-		Name: filepath.Base(cfg.Home), Listen: cfg.Listen, Peers: cfg.Peers, RPC: cfg.RPC,
+		Name: filepath.Base(cfg.Home), Listen: cfg.Listen, Peers: cfg.Peers, RPC: cfg.RPC, Indexed: cfg.Indexed,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

@@ -65,6 +65,7 @@ func PeerVerb() *cobra.Command {
 	c.Flags().StringVar(&cfg.Home, "home", "", "home made by hosd init")
 	c.Flags().StringVar(&cfg.Listen, "p2p-listen", "", "host:port of the consensus network")
 	c.Flags().StringSliceVar(&cfg.Peers, "p2p-peers", nil, "id@host:port of the others")
+	c.Flags().BoolVar(&cfg.Indexed, "indexed", false, "keep CometBFT's index of transactions")
 	c.Flags().StringVar(&cfg.RPC, "rpc-listen", "", "host:port of CometBFT's RPC")
 	return c
 }
