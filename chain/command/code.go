@@ -64,6 +64,13 @@ const (
 	// BadGrantBody: the grant is private and the command does not bring its body,
 	// or it brings the body of another, or the grant is not private.
 	BadGrantBody Code = 36
+	// Superseded: a later command to the same part of the device has been begun.
+	Superseded Code = 37
+	// Cancelled: its sender or the owner has cancelled it before it was begun.
+	Cancelled Code = 38
+	// TooLate: the command to be cancelled has been begun; its receipt tells how
+	// it ended.
+	TooLate Code = 39
 
 	// BadSignature: does not match key and bytes.
 	BadSignature Code = 40
@@ -79,7 +86,9 @@ const (
 	UserNotPresent Code = 45
 	// UserNotVerified: an assertion without PIN or biometrics.
 	UserNotVerified Code = 46
-
+	// ExtraSigner: a signature besides that of the named key, by none of the
+	// owner's that may invoke.
+	ExtraSigner Code = 47
 	// TooFewSigners: the owner's policy asks for more keys than have signed.
 	TooFewSigners Code = 48
 
@@ -110,7 +119,8 @@ const (
 	// Untrusted: the ledger's view was refused, since it shows rights that
 	// nobody signed for.
 	Untrusted Code = 61
-	// NotSealed: the owner's policy asks for a command that is sealed in a block.
+	// NotSealed: the command or the owner's policy asks for a seal, and the ledger
+	// has none, or one that too few have approved.
 	NotSealed Code = 62
 
 	// NoMethod: the device has no such endpoint or method.
@@ -137,10 +147,11 @@ var codeNames = []struct {
 	{Expired, "expired"}, {NotYet, "not_yet"}, {LifeTooLong, "life_too_long"},
 	{UnknownKey, "unknown_key"}, {UnknownGrant, "unknown_grant"}, {Replayed, "replayed"}, {JumpTooFar, "jump_too_far"},
 	{RateLimited, "rate_limited"}, {TooManyLanes, "too_many_lanes"}, {BadGrantBody, "bad_grant_body"},
+	{Superseded, "superseded"}, {Cancelled, "cancelled"}, {TooLate, "too_late"},
 	{BadSignature, "bad_signature"}, {HighS, "high_s"},
 	{WrongChallenge, "wrong_challenge"}, {WrongOrigin, "wrong_origin"}, {WrongRP, "wrong_rp"},
 	{UserNotPresent, "user_not_present"}, {UserNotVerified, "user_not_verified"},
-	{TooFewSigners, "too_few_signers"},
+	{ExtraSigner, "extra_signer"}, {TooFewSigners, "too_few_signers"},
 	{GrantRevoked, "grant_revoked"}, {GrantExpired, "grant_expired"}, {GrantNotYet, "grant_not_yet"},
 	{NotGranted, "not_granted"}, {NotAllowed, "not_allowed"}, {ForgedGrant, "forged_grant"},
 	{OutsideWindow, "outside_window"}, {UsedUp, "used_up"}, {GrantRate, "grant_rate"}, {UnknownZone, "unknown_zone"},

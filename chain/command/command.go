@@ -27,8 +27,13 @@ const Version = 1
 // Type says what kind of request a body is. Numbers are append-only.
 type Type uint8
 
-// TypeInvoke calls a method of an endpoint.
-const TypeInvoke Type = 1
+const (
+	// TypeInvoke calls a method of an endpoint.
+	TypeInvoke Type = 1
+	// TypeCancel ends a command that has not been begun. (2 is left out: vectors
+	// hold it as one that is refused.)
+	TypeCancel Type = 3
+)
 
 // ID names a command: the digest that its signatures cover.
 type ID [32]byte
@@ -67,7 +72,7 @@ type Body struct {
 	Endpoint  string                `cbor:"5,keyasint"`
 	Epoch     uint64                `cbor:"6,keyasint"`
 	Principal key.AccountID         `cbor:"7,keyasint"`           // whose right is used: the owner, or the account id of a grantee's key
-	Key       key.KeyID             `cbor:"8,keyasint"`           // the key that signs
+	Key       key.KeyID             `cbor:"8,keyasint"`           // the key that signs; others of the owner may too
 	Grant     *tx.ID                `cbor:"9,keyasint,omitempty"` // absent: the principal is the owner
 	Salt      uint64                `cbor:"10,keyasint"`          // with Key: the replay lane
 	Nonce     uint64                `cbor:"11,keyasint"`          // rises within the lane
@@ -104,7 +109,12 @@ type Command struct {
 
 // New builds an unsigned command; version and type are filled in.
 func New(b Body) (*Command, error) {
-	b.Version, b.Type = Version, TypeInvoke
+	b.Type = TypeInvoke
+	return build(b)
+}
+
+func build(b Body) (*Command, error) {
+	b.Version = Version
 	raw, err := codec.Marshal(b)
 	if err != nil {
 		return nil, refuse(Malformed, "%v", err)
@@ -143,7 +153,7 @@ func (c *Command) validate() error {
 	if b.Version != Version {
 		return refuse(BadVersion, "body version %d", b.Version)
 	}
-	if b.Type != TypeInvoke {
+	if b.Type != TypeInvoke && b.Type != TypeCancel {
 		return refuse(BadType, "type %d", b.Type)
 	}
 	if !tx.ValidName(b.Endpoint) || !tx.ValidName(b.Method) {
@@ -153,11 +163,16 @@ func (c *Command) validate() error {
 		return refuse(Malformed, "no epoch, no nonce, or expires before it was issued")
 	}
 	for n := range b.Ext {
-		if n < firstOptionalExt && n != ExtGrantBody {
+		if n < firstOptionalExt && n != ExtGrantBody && n != ExtNotarised {
 			return refuse(UnknownExtension, "critical extension %d", n)
 		}
 	}
-	return b.checkGrantBody()
+	for _, check := range []func() error{b.checkGrantBody, b.checkNotarised, b.checkCancel} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // firstOptionalExt is the lowest extension number that may be ignored.
@@ -202,12 +217,17 @@ func (c *Command) Sign(chain codec.ChainDigest, k key.Signer) {
 	c.Sigs = slices.Insert(c.Sigs, i, s)
 }
 
-// VerifyBy checks that the only signature is by k and valid.
+// Fits reports whether the command with its signatures is short enough to be
+// sent.
+func (c *Command) Fits() bool { return len(c.Bytes()) <= MaxBytes }
+
+// VerifyBy checks that k has signed, whoever else has.
 func (c *Command) VerifyBy(chain codec.ChainDigest, k key.Public) error {
-	if len(c.Sigs) != 1 || c.Sigs[0].Key != k.ID() {
-		return refuse(UnknownKey, "want exactly one signature, by %s", k.ID())
+	i, found := slices.BinarySearchFunc(c.Sigs, k.ID(), func(s Sig, id key.KeyID) int { return bytes.Compare(s.Key[:], id[:]) })
+	if !found {
+		return refuse(UnknownKey, "no signature by %s", k.ID())
 	}
-	if err := k.Verify(c.Digest(chain), c.Sigs[0].Bytes); err != nil {
+	if err := k.Verify(c.Digest(chain), c.Sigs[i].Bytes); err != nil {
 		return keyRefusal(err)
 	}
 	return nil

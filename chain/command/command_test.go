@@ -230,8 +230,10 @@ func TestVerifyBy_Refusals(t *testing.T) {
 	}
 	both := signed(t, nil)
 	both.Sign(chain, guest)
-	if err := both.VerifyBy(chain, owner.Public()); !errors.Is(err, command.UnknownKey) {
-		t.Fatalf("two signatures: %v", err)
+	for _, k := range []*key.Private{owner, guest} {
+		if err := both.VerifyBy(chain, k.Public()); err != nil {
+			t.Fatalf("one of two signatures: %v", err)
+		}
 	}
 	none := signed(t, nil)
 	none.Sigs = nil

@@ -15,9 +15,12 @@ const (
 	// MaxLife is the longest life of a command to an interactive method, in
 	// milliseconds (design section 8).
 	MaxLife = 60_000
+	// MaxSealedLife is the longest life of a notarised command, in milliseconds:
+	// a day for its owners to approve it.
+	MaxSealedLife = 24 * 60 * MaxLife
 
 	// maxBody leaves room in the envelope for one signature of any algorithm,
-	// key id and heads included, which is all that a device takes today, and so
-	// for MaxSigs of 64 bytes (90 with theirs) too.
+	// key id and heads included, and so for MaxSigs of 64 bytes (90 with theirs)
+	// too. Several passkeys need a shorter body; Command.Fits tells.
 	maxBody = MaxBytes - (key.MaxSignature + 28) - 16
 )

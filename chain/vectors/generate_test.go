@@ -281,6 +281,7 @@ func commandFile(t *testing.T) vectors.File {
 	refuse("other-key", "decodes, but is signed by another key than expected", good.Bytes(), m{"chain_digest": b32(c), "public": x(guest.Public().Bytes)}, command.UnknownKey)
 	f.Cases = append(f.Cases, phoneCommandCases(t)...)
 	f.Cases = append(f.Cases, grantCommandCases(t)...)
+	f.Cases = append(f.Cases, jointCommandCases(t)...)
 	return f
 }
 

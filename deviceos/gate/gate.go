@@ -61,9 +61,13 @@ type Config struct {
 	Class func(endpoint, method string) (peripheral.Class, bool)
 	// Floor gives the loosest class that an owner's policy may set for a method;
 	// nil: that of Class.
-	Floor  func(endpoint, method string) peripheral.Class
-	Limits Limits
-	Logger *slog.Logger // nil: none
+	Floor func(endpoint, method string) peripheral.Class
+	// Resource names the part of the device that a method has for itself, so that
+	// of two commands the older one does not come after the newer; nil, or an
+	// empty name: it shares everything.
+	Resource func(endpoint, method string) string
+	Limits   Limits
+	Logger   *slog.Logger // nil: none
 }
 
 // Gate is the device's gate; safe for concurrent use.
@@ -141,6 +145,7 @@ type request struct {
 	// authentic: it was signed by a key that the device obeys.
 	authentic bool
 	holder    holder
+	resource  string
 	head      Head // under which the verdict is reached
 }
 
@@ -214,8 +219,8 @@ func checkTime(b *command.Body, now time.Time) error {
 		return refuse(command.Expired, "expired at %d, now %d", b.Expires, ms)
 	case b.IssuedAt > ms+uint64(MaxAhead.Milliseconds()):
 		return refuse(command.NotYet, "issued at %d, now %d", b.IssuedAt, ms)
-	case b.Expires-b.IssuedAt > command.MaxLife:
-		return refuse(command.LifeTooLong, "lives for %d ms, at most %d", b.Expires-b.IssuedAt, command.MaxLife)
+	case b.Expires-b.IssuedAt > b.MaxLife():
+		return refuse(command.LifeTooLong, "lives for %d ms, at most %d", b.Expires-b.IssuedAt, b.MaxLife())
 	}
 	return nil
 }
@@ -226,8 +231,12 @@ func (g *Gate) authenticate(ctx context.Context, r *request) (*entry, error) {
 	var err error
 	var lookup error
 	r.holder, lookup = g.rights.lookup(r.cmd, r.now)
-	if err := g.journal.peek(&r.cmd.Body); err != nil {
-		return nil, err
+	// A number that this very command has used is no replay: under another valid
+	// signature it gets its receipt.
+	if g.journal.find(r.id) == nil {
+		if err := g.journal.peek(&r.cmd.Body); err != nil {
+			return nil, err
+		}
 	}
 	trusted, ok := g.meter.spend(r.peer, r.now)
 	if r.paid = true; !ok {
@@ -251,6 +260,9 @@ func (g *Gate) authenticate(ctx context.Context, r *request) (*entry, error) {
 	g.meter.trust(r.peer, r.now)
 	if e := g.journal.find(r.id); e != nil {
 		return e, nil // the same command under another valid signature
+	}
+	if err := g.verifyOthers(r); err != nil {
+		return nil, err
 	}
 	if !g.meter.key(r.cmd.Body.Key, r.now) {
 		return nil, refuse(command.RateLimited, "too many commands by %s", r.cmd.Body.Key)
@@ -295,7 +307,13 @@ func (g *Gate) authorise(ctx context.Context, r *request) error {
 	if !known {
 		return refuse(command.NoMethod, "no %s at %s", b.Method, b.Endpoint)
 	}
-	return want.met()
+	if b.Type == command.TypeCancel {
+		return nil // to end something needs less than to do it
+	}
+	if g.cfg.Resource != nil {
+		r.resource = g.cfg.Resource(b.Endpoint, b.Method)
+	}
+	return g.agreed(ctx, r, want)
 }
 
 // meet makes the right fresh enough for the method. What is learned on the way
@@ -303,6 +321,9 @@ func (g *Gate) authorise(ctx context.Context, r *request) error {
 func (g *Gate) meet(ctx context.Context, r *request) (demand, bool, error) {
 	b := &r.cmd.Body
 	class, known := g.cfg.Class(b.Endpoint, b.Method)
+	if b.Type == command.TypeCancel {
+		return demand{class: peripheral.Read}, known, g.freshen(ctx, r, peripheral.Read)
+	}
 	floor := class
 	if g.cfg.Floor != nil && known {
 		floor = g.cfg.Floor(b.Endpoint, b.Method)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -21,12 +22,14 @@ import (
 // record is a command that the device has begun; without a receipt it is an
 // intent.
 //
-// Evolution: fields 1 to 4 are fixed; new ones are optional.
+// Evolution: fields 1 to 6 are fixed; new ones are optional.
 type record struct {
 	Sum     [sha256.Size]byte `cbor:"1,keyasint"` // of the bytes as they came
-	Expires uint64            `cbor:"2,keyasint"`
+	Expires uint64            `cbor:"2,keyasint"` // of the command, or later if it ends one that lives longer
 	Epoch   uint64            `cbor:"3,keyasint"`
 	Receipt []byte            `cbor:"4,keyasint,omitempty"`
+	Key     key.KeyID         `cbor:"5,keyasint"` // who sent it
+	Ends    *ended            `cbor:"6,keyasint,omitempty"`
 }
 
 // tail is the end of the receipt chain.
@@ -43,10 +46,19 @@ type entry struct {
 	sum     [sha256.Size]byte
 	expires uint64
 	epoch   uint64
+	key     key.KeyID
+	ends    *ended
 	done    chan struct{} // closed when the receipt is stored, or never will be
 }
 
 func (e *entry) stored() []byte { return vault.FamilyCommand.Key(e.id[:]...) }
+
+// write is the entry on the disk, with its receipt if it has one.
+func (e *entry) write(receipt []byte) vault.Write {
+	return vault.Write{Key: e.stored(), Value: codec.MustMarshal(record{
+		Sum: e.sum, Expires: e.expires, Epoch: e.epoch, Receipt: receipt, Key: e.key, Ends: e.ends,
+	})}
+}
 
 // journal is the device's memory of commands: what was begun, what became of
 // it, which nonces are used. Everything is on disk before it counts.
@@ -56,11 +68,13 @@ type journal struct {
 
 	mu      sync.Mutex
 	entries map[command.ID]*entry
-	order   []*entry // as they came, which is nearly as they expire
-	latest  uint64   // what has expired by now may be forgotten, Unix milliseconds
+	order   []*entry // as they expire
+	ended   map[command.ID][]*ended
+	latest  uint64 // what has expired by now may be forgotten, Unix milliseconds
 	lanes   map[laneID]*lane
 	perKey  map[key.KeyID]int
 	uses    map[tx.ID]count
+	marks   map[string]mark // by resource
 
 	// chain orders receipts; it is never held while waiting for the disk.
 	chain sync.Mutex
@@ -71,25 +85,23 @@ func openJournal(v *vault.Vault, limit int) (*journal, error) {
 	j := &journal{
 		vault: v, limit: limit, entries: make(map[command.ID]*entry),
 		lanes: make(map[laneID]*lane), perKey: make(map[key.KeyID]int),
-		uses: make(map[tx.ID]count),
+		uses: make(map[tx.ID]count), marks: make(map[string]mark), ended: make(map[command.ID][]*ended),
 	}
 	err := v.Each(vault.FamilyCommand, func(rest, value []byte) error {
 		var r record
 		if err := codec.Unmarshal(value, &r, maxStored); err != nil || len(rest) != len(command.ID{}) {
 			return fmt.Errorf("stored command %x: %w", rest, cmp.Or(err, error(command.Malformed)))
 		}
-		e := &entry{id: command.ID(rest), sum: r.Sum, expires: r.Expires, epoch: r.Epoch, done: make(chan struct{})}
+		e := &entry{id: command.ID(rest), sum: r.Sum, expires: r.Expires, epoch: r.Epoch, key: r.Key, ends: r.Ends, done: make(chan struct{})}
 		if r.Receipt != nil {
 			close(e.done)
 		}
-		j.entries[e.id] = e
-		j.order = append(j.order, e)
+		j.remember(e)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(j.order, func(a, b *entry) int { return cmp.Compare(a.expires, b.expires) })
 	err = v.Each(vault.FamilyLane, func(rest, value []byte) error {
 		id, l, err := decodeLane(rest, value)
 		if err != nil {
@@ -102,7 +114,7 @@ func openJournal(v *vault.Vault, limit int) (*journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := j.loadUses(); err != nil {
+	if err := errors.Join(j.loadUses(), j.loadMarks()); err != nil {
 		return nil, err
 	}
 	raw, err := v.Get(vault.FamilyTail.Key())
@@ -110,6 +122,32 @@ func openJournal(v *vault.Vault, limit int) (*journal, error) {
 		return j, err
 	}
 	return j, codec.Unmarshal(raw, &j.tail, maxStored)
+}
+
+// remember puts an entry where it is found. The caller holds mu.
+func (j *journal) remember(e *entry) {
+	j.entries[e.id] = e
+	// Nearly all live equally long, and come at the end.
+	at := len(j.order)
+	for at > 0 && j.order[at-1].expires > e.expires {
+		at--
+	}
+	j.order = slices.Insert(j.order, at, e)
+	if e.ends != nil {
+		j.ended[e.ends.Command] = append(j.ended[e.ends.Command], e.ends)
+	}
+}
+
+// drop takes out an entry but for its place in the order. The caller holds mu.
+func (j *journal) drop(e *entry) {
+	delete(j.entries, e.id)
+	if e.ends == nil {
+		return
+	}
+	rest := slices.DeleteFunc(j.ended[e.ends.Command], func(o *ended) bool { return o == e.ends })
+	if j.ended[e.ends.Command] = rest; len(rest) == 0 {
+		delete(j.ended, e.ends.Command)
+	}
 }
 
 func (j *journal) count() uint64 {
@@ -141,6 +179,9 @@ func (j *journal) open() []*entry {
 
 // peek refuses a nonce that could not be reserved, and changes nothing.
 func (j *journal) peek(b *command.Body) error {
+	if b.Notarised() {
+		return nil // it takes no number
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.laneOf(b).check(b.Nonce)
@@ -186,42 +227,73 @@ func (j *journal) begin(r *request, now time.Time) (*entry, []vault.Write, error
 	if b.Expires <= ms {
 		return nil, nil, refuse(command.Expired, "expired at %d, now %d", b.Expires, ms)
 	}
-	l := j.laneOf(b)
-	if err := l.check(b.Nonce); err != nil {
-		return nil, nil, err
+	ends, until, err := j.ends(r, ms)
+	if err == nil {
+		err = cmp.Or(j.checkEnded(r.id, b.Key), j.claims(r.resource, b), j.roomForLong(b.Key, until, ms))
 	}
-	charges, err := j.charges(r.holder.grants, ms)
 	if err != nil {
 		return nil, nil, err
+	}
+	writes, err := j.charge(r, ms)
+	if err != nil {
+		return nil, nil, err
+	}
+	e := &entry{id: r.id, sum: r.sum, expires: until, epoch: b.Epoch, key: b.Key, ends: ends, done: make(chan struct{})}
+	j.remember(e)
+	return e, append(append(writes, j.take(r.resource, b, ms)...), e.write(nil),
+		vault.Write{Key: vault.FamilyTime.Key(), Value: binary.BigEndian.AppendUint64(nil, ms)}), nil
+}
+
+// charge takes what a command uses up: a place in memory, uses of its grants, a
+// number of its lane. It changes nothing if it refuses. The caller holds mu.
+func (j *journal) charge(r *request, ms uint64) ([]vault.Write, error) {
+	b := &r.cmd.Body
+	l := j.laneOf(b)
+	if !b.Notarised() {
+		if err := l.check(b.Nonce); err != nil {
+			return nil, err
+		}
+	}
+	var charges []charge
+	if b.Type == command.TypeInvoke {
+		var err error
+		if charges, err = j.charges(r.holder.grants, ms); err != nil {
+			return nil, err
+		}
 	}
 	writes, err := j.roomForUses(charges, ms)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	writes = append(writes, j.prune(ms)...)
 	if len(j.order) >= j.limit {
-		return nil, nil, refuse(command.RateLimited, "%d commands are remembered", len(j.order))
+		return nil, refuse(command.RateLimited, "%d commands are remembered", len(j.order))
 	}
-	id := laneID{b.Key, b.Salt}
-	if j.lanes[id] == nil {
-		evicted, err := j.room(id.key, ms)
+	if !b.Notarised() {
+		number, err := j.number(b, l, ms)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		writes = append(writes, evicted...)
+		writes = append(writes, number...)
+	}
+	return append(writes, j.spend(charges)...), nil
+}
+
+// number marks a command's number as used in its lane l, for which it makes room
+// if it is new. The caller holds mu.
+func (j *journal) number(b *command.Body, l lane, ms uint64) ([]vault.Write, error) {
+	id := laneID{b.Key, b.Salt}
+	var writes []vault.Write
+	if j.lanes[id] == nil {
+		var err error
+		if writes, err = j.room(id.key, ms); err != nil {
+			return nil, err
+		}
 		j.perKey[id.key]++
 	}
-	writes = append(writes, j.spend(charges)...)
 	l.mark(b.Nonce, b.Expires)
 	j.lanes[id] = &l
-	e := &entry{id: r.id, sum: r.sum, expires: b.Expires, epoch: b.Epoch, done: make(chan struct{})}
-	j.entries[e.id] = e
-	j.order = append(j.order, e)
-	return e, append(writes,
-		vault.Write{Key: e.stored(), Value: codec.MustMarshal(record{Sum: e.sum, Expires: e.expires, Epoch: e.epoch})},
-		vault.Write{Key: id.stored(), Value: codec.MustMarshal(l)},
-		vault.Write{Key: vault.FamilyTime.Key(), Value: binary.BigEndian.AppendUint64(nil, ms)},
-	), nil
+	return append(writes, vault.Write{Key: id.stored(), Value: codec.MustMarshal(l)}), nil
 }
 
 // prune forgets commands that expired long ago, or at all where room is short.
@@ -242,7 +314,7 @@ func (j *journal) prune(ms uint64) []vault.Write {
 		}
 		j.order[0] = nil
 		j.order = j.order[1:]
-		delete(j.entries, e.id)
+		j.drop(e)
 		writes = append(writes, vault.Write{Key: e.stored()})
 	}
 	return writes
@@ -276,7 +348,7 @@ func (j *journal) room(k key.KeyID, ms uint64) ([]vault.Write, error) {
 func (j *journal) forget(e *entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	delete(j.entries, e.id)
+	j.drop(e)
 	j.order = slices.DeleteFunc(j.order, func(o *entry) bool { return o == e })
 	close(e.done)
 }
@@ -292,7 +364,7 @@ func (j *journal) finish(e *entry, sign func(counter uint64, prev []byte) *comma
 	raw := receipt.Bytes()
 	j.tail = tail{Counter: j.tail.Counter + 1, Hash: hash[:]}
 	pending := j.vault.Queue(
-		vault.Write{Key: e.stored(), Value: codec.MustMarshal(record{Sum: e.sum, Expires: e.expires, Epoch: e.epoch, Receipt: raw})},
+		e.write(raw),
 		vault.Write{Key: vault.FamilyTail.Key(), Value: codec.MustMarshal(j.tail)},
 	)
 	j.chain.Unlock()

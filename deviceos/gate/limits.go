@@ -20,6 +20,11 @@ const (
 	MaxAhead = 25 * time.Second
 	// keep is how long a receipt outlives its command, where there is room.
 	keep = 10 * time.Minute
+	// maxLong bounds the commands that are remembered for longer than commands
+	// usually live, because they are notarised or cancel one that is, and
+	// maxLongPerKey those of one key, so that no guest takes the owner's room.
+	maxLong       = 1024
+	maxLongPerKey = 32
 	// pruneBatch is how many old records one commit removes at most, so that no
 	// command pays for all.
 	pruneBatch = 8

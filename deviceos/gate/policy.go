@@ -53,18 +53,6 @@ func (p policies) over(endpoint, method string, class, floor peripheral.Class) d
 	return d
 }
 
-// met refuses what no command can meet: an envelope carries one signature, and
-// no seal.
-func (d demand) met() error {
-	if d.signers > 1 {
-		return refuse(command.TooFewSigners, "the owner's policy asks for %d keys, a command carries one signature", d.signers)
-	}
-	if d.class == peripheral.Sealed {
-		return refuse(command.NotSealed, "the owner's policy asks for a command that is sealed in a block")
-	}
-	return nil
-}
-
 func rule(p *tx.SetPolicy, endpoint, method string) (tx.MethodPolicy, bool) {
 	if p == nil {
 		return tx.MethodPolicy{}, false

@@ -64,7 +64,7 @@ func TestPolicy_Demands(t *testing.T) {
 	w.policy(demand("open", tx.FreshAccess, 2), demand("state", tx.FreshSealed, 1))
 	w.refused(w.of("open"), command.TooFewSigners)
 	w.refused(w.sign(w.guestBody(), w.guest), command.TooFewSigners)
-	w.refused(w.of("state"), command.NotSealed)
+	w.want(w.of("state"), command.Deferred, command.NotSealed)
 	w.ok(w.of("dim"))
 	w.refused(w.of("melt"), command.NoMethod)
 	w.restart()
@@ -133,7 +133,7 @@ func TestPolicy_KeyChange(t *testing.T) {
 		w.restart()
 		w.policy(demand("dim", tx.FreshSealed, 1), demand("open", tx.FreshRead, 1), demand("state", tx.FreshRead, 3))
 		if seen {
-			w.refused(w.of("dim"), command.NotSealed)
+			w.want(w.of("dim"), command.Deferred, command.NotSealed)
 		}
 		next := newKey(77)
 		x := w.build(w.owner, &tx.RotateKeys{Version: 1, Threshold: 1, Keys: []tx.AccountKey{{Key: next.Public(), Rights: tx.RightAdmin | tx.RightInvoke}}}, tx.RoleAccount)
@@ -144,7 +144,7 @@ func TestPolicy_KeyChange(t *testing.T) {
 			b.Method, b.Key = method, next.Public().ID()
 			return w.sign(b, next)
 		}
-		w.refused(of("dim"), command.NotSealed)
+		w.want(of("dim"), command.Deferred, command.NotSealed)
 		w.refused(of("state"), command.TooFewSigners)
 		w.ok(of("open"))
 		w.now = w.now.Add(10 * time.Minute)
@@ -237,8 +237,8 @@ func TestPolicy_Lies(t *testing.T) {
 		}
 		w.lie(state.PolicyKey(w.id()), state.Policy{Epoch: 1, Version: 900, Tx: p.Bytes()})
 		w.shows(900)
-		w.refused(w.of("open"), command.TooFewSigners) // loosens nothing
-		w.refused(w.of("dim"), command.NotSealed)      // narrows
+		w.refused(w.of("open"), command.TooFewSigners)           // loosens nothing
+		w.want(w.of("dim"), command.Deferred, command.NotSealed) // narrows
 		w.lie(state.PolicyKey(w.id()), good)
 		w.shows(2) // and sets no mark that the truth could not reach
 		w.ok(w.of("dim"))

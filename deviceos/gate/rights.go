@@ -53,8 +53,9 @@ type heldGrant struct {
 // holder is the key that may sign a command, and by what right.
 type holder struct {
 	key     key.Public
-	invoke  bool    // owner's key only
-	grants  []limit // none: owner; else the owner's grant first, all of them bind
+	others  []key.Public // of the owner, of the signatures beside that of key
+	invoke  bool         // owner's key only
+	grants  []limit      // none: owner; else the owner's grant first, all of them bind
 	revoked bool
 	head    Head // the older of those under which owner and grants were proven
 }
@@ -140,12 +141,16 @@ func (r *rights) lookup(c *command.Command, now time.Time) (holder, error) {
 	if b.Epoch != r.own.Epoch {
 		return holder{}, refuse(command.StaleEpoch, "epoch %d, now %d", b.Epoch, r.own.Epoch)
 	}
+	others, err := coSigners(r.own.Owner.Keys, c)
+	if err != nil {
+		return holder{}, err
+	}
 	if b.Grant == nil {
 		k, ok := r.own.Owner.Keys.Find(b.Key)
 		if !ok || b.Principal != r.own.Owner.Account {
 			return holder{}, refuse(command.UnknownKey, "%s is no key of the owner", b.Key)
 		}
-		return holder{key: k.Key, invoke: k.Rights&tx.RightInvoke != 0, head: r.head}, nil
+		return holder{key: k.Key, others: others, invoke: k.Rights&tx.RightInvoke != 0, head: r.head}, nil
 	}
 	g := r.grants[*b.Grant]
 	if g == nil {
@@ -160,7 +165,7 @@ func (r *rights) lookup(c *command.Command, now time.Time) (holder, error) {
 		return holder{}, refuse(command.UnknownKey, "grant %s is not for %s", b.Grant, b.Key)
 	}
 	g.used = now
-	h := holder{key: grantee, grants: limits, revoked: g.revoked, head: g.head}
+	h := holder{key: grantee, others: others, grants: limits, revoked: g.revoked, head: g.head}
 	if r.head.Height < h.head.Height {
 		h.head = r.head
 	}

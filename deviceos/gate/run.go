@@ -44,6 +44,9 @@ func (g *Gate) run(ctx context.Context, r *request) []byte {
 // actuate has the order carried out and says in what the answer amounts to. It
 // does not end with the sender's connection.
 func (g *Gate) actuate(ctx context.Context, r *request) (command.Status, command.Code, []byte) {
+	if r.cmd.Body.Type == command.TypeCancel {
+		return command.Executed, command.OK, nil // it is remembered, which is all
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.cfg.Limits.Actuate)
 	defer cancel()
 	result, err := g.call(ctx, Order{Command: r.id, Body: &r.cmd.Body})
@@ -139,7 +142,7 @@ func (g *Gate) refusal(r *request, err error) []byte {
 func statusOf(c command.Code) command.Status {
 	switch c {
 	case command.NotYet, command.GrantNotYet, command.RateLimited, command.TooManyLanes, command.Stale, command.Internal,
-		command.OutsideWindow, command.GrantRate:
+		command.OutsideWindow, command.GrantRate, command.NotSealed:
 		return command.Deferred
 	default:
 		return command.Rejected

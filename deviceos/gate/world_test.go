@@ -155,6 +155,8 @@ type world struct {
 	limits gate.Limits
 	floor  func(endpoint, method string) peripheral.Class
 
+	resource func(endpoint, method string) string
+
 	device, owner, guest, vendor, stranger *key.Private
 
 	now   time.Time
@@ -251,7 +253,7 @@ func (w *world) open() {
 	w.vault = v
 	w.gate, err = gate.Open(gate.Config{
 		Chain: w.chain, Device: w.device, Vault: v, Clock: clockAt(w),
-		Ledger: w.ledger, Actuator: w.bolt, Class: classes, Floor: w.floor, Limits: w.limits,
+		Ledger: w.ledger, Actuator: w.bolt, Class: classes, Floor: w.floor, Resource: w.resource, Limits: w.limits,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -410,7 +412,7 @@ func (w *world) refused(raw []byte, code command.Code) *command.Receipt {
 func (w *world) disk() string {
 	w.t.Helper()
 	var b bytes.Buffer
-	for _, f := range []vault.Family{vault.FamilyHead, vault.FamilyCommand, vault.FamilyLane, vault.FamilyTail, vault.FamilyTime, vault.FamilyUse} {
+	for _, f := range []vault.Family{vault.FamilyHead, vault.FamilyCommand, vault.FamilyLane, vault.FamilyTail, vault.FamilyTime, vault.FamilyUse, vault.FamilyResource} {
 		err := w.vault.Each(f, func(rest, value []byte) error {
 			fmt.Fprintf(&b, "%c%x=%x\n", f, rest, value)
 			return nil

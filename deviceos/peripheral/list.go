@@ -22,6 +22,9 @@ type Method struct {
 	Name  string
 	Class Class // left out: Access
 	Floor Class // the loosest class that an owner may choose; left out: Access
+	// Resource is the part of the hardware that the method has for itself: of
+	// commands to it, an older one does not come after a newer. Left out: none.
+	Resource string
 }
 
 // BusName is the method's name on the bus.
@@ -32,10 +35,10 @@ func (e Endpoint) BusName(method string) string { return e.App + "/" + method }
 func Endpoints() []Endpoint {
 	return []Endpoint{
 		{Name: "lock", App: "lock", Methods: []Method{
-			{Name: "lock", Class: Access, Floor: Comfort},
-			{Name: "open", Class: Access, Floor: Comfort},
+			{Name: "lock", Class: Access, Floor: Comfort, Resource: "bolt"},
+			{Name: "open", Class: Access, Floor: Comfort, Resource: "bolt"},
 			{Name: "state", Class: Read, Floor: Read},
-			{Name: "unlock", Class: Access, Floor: Comfort},
+			{Name: "unlock", Class: Access, Floor: Comfort, Resource: "bolt"},
 		}},
 	}
 }
@@ -59,6 +62,16 @@ func Find(endpoint, method string) (Endpoint, Method, bool) {
 func ClassOf(endpoint, method string) (Class, bool) {
 	_, m, ok := Find(endpoint, method)
 	return m.Class, ok
+}
+
+// ResourceOf names the part of the device that a method has for itself; empty for
+// none.
+func ResourceOf(endpoint, method string) string {
+	e, m, _ := Find(endpoint, method)
+	if m.Resource == "" {
+		return ""
+	}
+	return e.Name + "." + m.Resource
 }
 
 // FloorOf gives the loosest class that an owner may choose for a method; Access

@@ -40,6 +40,9 @@ const (
 	// FamilyPolicy: the newest policy that the owner's signature was found under,
 	// one record.
 	FamilyPolicy Family = 'y'
+	// FamilyResource: the newest command to a part of the device that only one can
+	// have at a time, by the part's name.
+	FamilyResource Family = 'x'
 )
 
 // Key is a record's key in a family.

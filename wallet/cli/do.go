@@ -224,8 +224,18 @@ func advice(c command.Code) string {
 		return "wait a little, then do it again"
 	case command.NoMethod:
 		return "check the name of the method"
-	case command.TooFewSigners, command.NotSealed:
-		return "hos device policy DEVICE shows what its owner asks for"
+	case command.TooFewSigners:
+		return "let another owner sign too: hos command sign DEVICE METHOD --out FILE"
+	case command.NotSealed:
+		return "have it sealed: hos do DEVICE METHOD --seal; hos seal show DEVICE COMMAND"
+	case command.Superseded:
+		return "something newer was done; look at the device, then do it again"
+	case command.Cancelled:
+		return "it was cancelled; do it again if it is still wanted"
+	case command.TooLate:
+		return "send the command again to see its receipt: hos command send FILE"
+	case command.ExtraSigner:
+		return "only keys of the owner that may invoke can sign along; hos key list"
 	case command.Untrusted:
 		return "ask the operators of the ledger: the device sees rights that nobody signed"
 	case command.WrongChain:

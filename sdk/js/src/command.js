@@ -31,14 +31,17 @@ import { bytes, extensions, list, pack, record, text, uint, unpack } from './rec
 
 /** The longest life of a command to an interactive method, in milliseconds. */
 export const MAX_LIFE = 60_000
+/** The longest life of a command that runs only when it is sealed, in milliseconds. */
+export const MAX_SEALED_LIFE = 24 * 60 * MAX_LIFE
 
 const MAX_COMMAND = 4096
 const MAX_SIGS = 8
 const MAX_BODY = MAX_COMMAND - (MAX_SIGNATURE + 28) - 16
-const [VERSION, INVOKE, FIRST_OPTIONAL] = [1, 1, 128]
-/** The critical extension that brings the body of a private grant. */
-const GRANT_BODY = 7
+const [VERSION, INVOKE, CANCEL, FIRST_OPTIONAL] = [1, 1, 3, 128]
+/** The critical extensions: the body of a private grant; only when it is sealed. */
+const [GRANT_BODY, NOTARISED] = [7, 8]
 const MAX_GRANT_BODY = 2048
+const MAX_CANCEL = 64
 
 /** @type {import('./record.js').Table} */
 const bodyTable = {
@@ -60,6 +63,9 @@ const bodyTable = {
   seen: [16, uint(), 'optional'],
   extensions: [17, extensions, 'optional'],
 }
+
+/** @type {import('./record.js').Table} */
+const cancelTable = { command: [1, bytes(32)], until: [2, uint()] }
 
 /** @type {import('./record.js').Table} */
 const envelopeTable = { body: [1, bytes()], sigs: [2, list(record({ key: [1, bytes(20)], bytes: [2, bytes()] }))] }
@@ -110,16 +116,17 @@ export function decodeCommand(b) {
 }
 
 /**
- * Checks that the only signature of a decoded command is by a key, and gives
- * the command's id.
+ * Checks that a key has signed a decoded command, whoever else has, and gives the
+ * command's id.
  * @param {ReturnType<typeof decodeCommand>} command
  * @param {Uint8Array} chain
  * @param {PublicKey} pub
  */
 export function verifyCommand(command, chain, pub) {
   const id = digest(LABELS.command, chain, command.body)
-  const [sig] = command.sigs
-  if (command.sigs.length !== 1 || compare(sig.key, keyId(pub)) !== 0) throw new HosError('unknown_key', 'want exactly one signature, by the expected key')
+  const own = keyId(pub)
+  const sig = command.sigs.find((s) => compare(s.key, own) === 0)
+  if (!sig) throw new HosError('unknown_key', 'no signature by the expected key')
   asCode(() => verify(pub, id, sig.bytes))
   return id
 }
@@ -138,13 +145,31 @@ export function asCode(check) {
 /** @param {any} b */
 function checkBody(b) {
   if (b.version !== VERSION) throw new HosError('bad_version', `body version ${b.version}`)
-  if (b.type !== INVOKE) throw new HosError('bad_type', `type ${b.type}`)
+  if (b.type !== INVOKE && b.type !== CANCEL) throw new HosError('bad_type', `type ${b.type}`)
   if (!validName(b.endpoint) || !validName(b.method)) throw new HosError('malformed', 'endpoint or method is no name')
   if (b.epoch === 0 || b.nonce === 0 || b.expires <= b.issuedAt) throw new HosError('malformed', 'no epoch, no nonce, or expires before it was issued')
-  for (const n of b.extensions?.keys() ?? []) if (n < FIRST_OPTIONAL && n !== GRANT_BODY) throw new HosError('unknown_extension', `critical extension ${n}`)
+  for (const n of b.extensions?.keys() ?? []) if (n < FIRST_OPTIONAL && n !== GRANT_BODY && n !== NOTARISED) throw new HosError('unknown_extension', `critical extension ${n}`)
+  const notarised = b.extensions?.get(NOTARISED)
+  if (notarised !== undefined && notarised !== true) throw new HosError('malformed', `extension ${NOTARISED} is not true`)
+  if (b.type === CANCEL) checkCancel(b.params, notarised)
   const body = b.extensions?.get(GRANT_BODY)
   if (body === undefined) return
   if (!(body instanceof Uint8Array) || body.length === 0 || body.length > MAX_GRANT_BODY || !b.grant) throw new HosError('malformed', 'the body of a private grant without a grant, or out of its form')
+}
+
+/**
+ * What a cancel ends, in its params.
+ * @param {Uint8Array | undefined} params
+ * @param {true | undefined} notarised
+ */
+function checkCancel(params, notarised) {
+  let c
+  try {
+    c = unpack(cancelTable, params ?? new Uint8Array(), MAX_CANCEL, 'cancel')
+  } catch (cause) {
+    throw new HosError('malformed', 'a cancel that names no command and its end', { cause })
+  }
+  if (notarised || c.until === 0 || c.command.every((/** @type {number} */ v) => v === 0)) throw new HosError('malformed', 'a cancel of nothing, or to be sealed itself')
 }
 
 /** @param {{key: Uint8Array, bytes: Uint8Array}[]} sigs */

@@ -67,7 +67,7 @@ test('README: its example opens a door that answers, and believes no other answe
   await assert.rejects(open(), (e) => e instanceof HosError && e.kind === 'bad_signature')
 })
 
-test('what is signed by a key that may not: a receipt, a command by two', async () => {
+test('what is signed by a key that may not: a receipt; a command of another key', async () => {
   const [chain, id] = [new Uint8Array(32).fill(3), new Uint8Array(32).fill(4)]
   const device = p256Signer(new Uint8Array(32).fill(1))
   const bytes = await receipt(device, chain, id, { device: deviceId(device.public), epoch: 1 })
@@ -76,9 +76,10 @@ test('what is signed by a key that may not: a receipt, a command by two', async 
     chain, device: deviceId(device.public), epoch: 1, endpoint: 'lock', method: 'open', principal: new Uint8Array(20), salt: 1, nonce: 1, issuedAt: 1, expires: 2,
   }, device)
   const { body, sigs: [sig] } = decodeCommand(c.bytes)
-  const sigs = [sig, { key: new Uint8Array(20).fill(255), bytes: sig.bytes }]
-  const two = decodeCommand(encode(new Map([[1, body], [2, sigs.map((s) => new Map([[1, s.key], [2, s.bytes]]))]])))
-  assert.throws(() => verifyCommand(two, chain, device.public), (e) => e.kind === 'unknown_key')
+  const envelope = (sigs) => decodeCommand(encode(new Map([[1, body], [2, sigs.map((s) => new Map([[1, s.key], [2, s.bytes]]))]])))
+  const other = { key: new Uint8Array(20).fill(255), bytes: sig.bytes }
+  assert.deepEqual(verifyCommand(envelope([sig, other]), chain, device.public), c.id)
+  assert.throws(() => verifyCommand(envelope([other]), chain, device.public), (e) => e.kind === 'unknown_key')
 })
 
 /** A receipt as a device signs it. */

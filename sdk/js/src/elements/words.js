@@ -42,6 +42,10 @@ const BY_CODE = {
   rate_limited: say('wait', 'Too many at once', `The lock is busy. ${NOTHING} Wait a few seconds and try again.`),
   too_many_lanes: say('wait', 'Too many counts', `This key began too many counts of its commands. ${NOTHING} Try again in two minutes.`),
 
+  superseded: say('no', 'Something newer came first', `The lock has already done what was asked of it later. ${NOTHING} Look at the lock, then try again.`),
+  cancelled: say('no', 'Cancelled', `This command was cancelled before it was begun. ${NOTHING}`),
+  too_late: say('no', 'Too late to cancel', 'The command was begun before it could be cancelled. Look at the lock.'),
+
   bad_signature: say('no', 'The signature does not fit', `${NOTHING} ${PASSKEY}`),
   high_s: say('no', 'The signature does not fit', `It came in a form that is not allowed. ${NOTHING} Reload this page and try again.`),
   wrong_challenge: say('no', 'Signed for something else', `The signature was made for another command. ${NOTHING} Try again.`),
@@ -66,7 +70,8 @@ const BY_CODE = {
 
   stale: say('wait', 'The lock waits for news', `It has not heard from the ledger lately and will not open on old news. ${NOTHING} Wait some seconds and try again.`),
   untrusted: say('bad', 'The ledger shows something wrong', `The lock saw rights that nobody signed for, and keeps to the old ones. ${NOTHING} Tell the owner.`),
-  not_sealed: say('no', 'The owner asks for more', `This needs an entry on the ledger, which this page cannot make. ${NOTHING} Ask the owner.`),
+  not_sealed: say('wait', 'The owner asks for more', `This needs an entry on the ledger, which this page cannot make. ${NOTHING} Ask the owner.`),
+  extra_signer: say('no', 'A signature too many', `Somebody else than the owner has signed too. ${NOTHING}`),
   too_few_signers: say('no', 'One key is not enough', `The owner wants more than one key for this. ${NOTHING} Ask the owner.`),
 
   no_method: say('no', 'The lock cannot do that', NOTHING),
