@@ -118,9 +118,7 @@ func (c *Client) link(ctx context.Context, p peer.AddrInfo) (*link.Link, error) 
 		return nil, err
 	}
 	if l != nil {
-		// A link that is lost dials what is known of the peer. The device may have
-		// moved since the link was made.
-		c.cfg.Host.Peerstore().AddAddrs(p.ID, p.Addrs, addrLife)
+		l.Found(p.Addrs)
 		return l, nil
 	}
 	select {

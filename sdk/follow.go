@@ -188,9 +188,6 @@ const (
 	// pairDial bounds the way to the device of a pairing code, for each of its
 	// peers.
 	pairDial = 20 * time.Second
-	// addrLife is how long an address is known after a command. It is none of
-	// libp2p's own lives, since identify forgets what has those.
-	addrLife = 7 * time.Minute
 	// pollPause is between two questions for the next header; blocks come every
 	// half second.
 	pollPause = 200 * time.Millisecond

@@ -13,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multiaddr"
 
 	"github.com/hybridos-net/hybridos/p2p/frame"
 	"github.com/hybridos-net/hybridos/p2p/topic"
@@ -22,11 +23,12 @@ import (
 // next Send after a loss. Safe for concurrent use; Sends are pipelined.
 type Link struct {
 	host host.Host
-	to   peer.AddrInfo
+	peer peer.ID
 
 	dialing chan struct{} // cap 1, held while dialling
 
 	mu     sync.Mutex
+	addrs  []multiaddr.Multiaddr // replaced, never changed
 	cur    *calls
 	closed bool
 	pause  time.Duration // after the last failed dial
@@ -35,11 +37,20 @@ type Link struct {
 
 // Dial connects to the device at once, so that a wrong address shows early.
 func Dial(ctx context.Context, h host.Host, to peer.AddrInfo) (*Link, error) {
-	l := &Link{host: h, to: to, dialing: make(chan struct{}, 1)}
+	l := &Link{host: h, peer: to.ID, addrs: to.Addrs, dialing: make(chan struct{}, 1)}
 	if _, err := l.connect(ctx); err != nil {
 		return nil, err
 	}
 	return l, nil
+}
+
+// Found tells where the device was found lately, for when the stream is lost: it
+// may have moved. The host's own memory of addresses will not do, since identify
+// replaces what stands there by what the device said of itself, perhaps before.
+func (l *Link) Found(addrs []multiaddr.Multiaddr) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.addrs = addrs
 }
 
 // Send sends one signed command and waits for its receipt. On error it wraps
@@ -145,12 +156,23 @@ func (l *Link) waitOut(ctx context.Context) error {
 
 // open connects and opens the stream.
 func (l *Link) open(ctx context.Context) (network.Stream, error) {
-	if err := l.host.Connect(ctx, l.to); err != nil {
-		return nil, err
-	}
+	l.mu.Lock()
+	to := peer.AddrInfo{ID: l.peer, Addrs: l.addrs}
+	l.mu.Unlock()
 	// A device behind a relay is reached over a limited connection.
 	ctx = network.WithAllowLimitedConn(ctx, "command")
-	return l.host.NewStream(ctx, l.to.ID, topic.Command)
+	if err := l.host.Connect(ctx, to); err != nil {
+		return nil, err
+	}
+	st, err := l.host.NewStream(ctx, l.peer, topic.Command)
+	if err == nil || ctx.Err() != nil {
+		return st, err
+	}
+	// The connection may have died unnoticed: now that it is noticed, dial.
+	if err := l.host.Connect(ctx, to); err != nil {
+		return nil, err
+	}
+	return l.host.NewStream(ctx, l.peer, topic.Command)
 }
 
 // calls is one stream and the commands without an answer on it. Whoever waits
