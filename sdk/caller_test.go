@@ -91,3 +91,36 @@ func TestCaller_Refusals(t *testing.T) {
 		}
 	}
 }
+
+// TestCaller_Sealed: what the ledger must seal lives a day.
+func TestCaller_Sealed(t *testing.T) {
+	caller := sdk.Caller{Key: sdktest.Key(t), Nonce: func() (uint64, error) { return 1, nil }}
+	c, err := caller.Sign(sdk.Call{Device: key.DeviceID{7}, Epoch: 1, Endpoint: "lock", Method: "open", Notarised: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Body.Notarised() || c.Body.Expires-c.Body.IssuedAt != command.MaxSealedLife {
+		t.Errorf("%+v", c.Body)
+	}
+}
+
+// TestCaller_Cancel: a cancel has the rights of what it ends, and names it.
+func TestCaller_Cancel(t *testing.T) {
+	caller := sdk.Caller{Key: sdktest.Key(t), Grant: &tx.ID{5}, Nonce: func() (uint64, error) { return 1, nil }}
+	of, err := caller.Sign(sdk.Call{Device: key.DeviceID{7}, Epoch: 3, Endpoint: "lock", Method: "open", Params: []byte{1}, Body: []byte("private")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := caller.Cancel(of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, ok := c.Body.Cancel()
+	if !ok || got.Command != of.ID(caller.Chain) || got.Until != of.Body.Expires {
+		t.Errorf("cancels %+v", got)
+	}
+	b := c.Body
+	if b.Device != of.Body.Device || b.Epoch != 3 || b.Endpoint != "lock" || b.Method != "open" || *b.Grant != *of.Body.Grant || string(b.GrantBody()) != "private" {
+		t.Errorf("%+v", b)
+	}
+}

@@ -24,6 +24,7 @@ type doOptions struct {
 	grant              string
 	receiptOut         string
 	newLane, force     bool
+	seal               sealOptions
 }
 
 func (o *doOptions) flags(c *cobra.Command) {
@@ -32,6 +33,7 @@ func (o *doOptions) flags(c *cobra.Command) {
 	f.StringVar(&o.receiptOut, "receipt-out", "", "file to write the device's signed receipt to")
 	f.BoolVar(&o.force, "force", false, "replace the file")
 	f.BoolVar(&o.newLane, "new-lane", false, "begin numbering anew, after this folder was put back from an old copy")
+	o.seal.flags(c)
 }
 
 func (a *App) doCommand() *cobra.Command {
@@ -163,10 +165,18 @@ func (s *session) do(ctx context.Context, device string, m draft.Method, params 
 		return err
 	}
 	defer r.Zero()
+	if o.seal.wanted {
+		return s.doSealed(ctx, r, t, m, params, o)
+	}
 	receipt, err := s.invoke(ctx, r, t, m, params)
 	if err != nil {
 		return doing("command "+t.name, err)
 	}
+	return s.told(t, m, receipt, o)
+}
+
+// told prints what the device says, and keeps it if that is wanted.
+func (s *session) told(t target, m draft.Method, receipt *command.Receipt, o doOptions) error {
 	info := newReceiptInfo(t.name, receipt)
 	info.Endpoint, info.Method, info.Grant = m.Endpoint, m.Name, t.grant
 	if o.receiptOut != "" {

@@ -156,18 +156,30 @@ func (s *session) refresh(ctx context.Context, r *keystore.Ring, t target) (targ
 }
 
 func (s *session) invokeOnce(ctx context.Context, account key.AccountID, k *key.Private, t target, m draft.Method, params []byte) (*command.Receipt, error) {
-	lane, err := s.home.NextNonce(ctx, t.id, s.app.cfg.Random)
+	caller, err := s.caller(ctx, account, k, t)
 	if err != nil {
-		return nil, fmt.Errorf("take a command number: %w", err)
+		return nil, err
 	}
-	caller := sdk.Caller{Chain: s.chain, Key: k, Principal: account, Grant: t.grant, Salt: lane.Salt,
-		Nonce: func() (uint64, error) { return lane.Nonce, nil }, Now: s.app.cfg.Now}
-	cmd, err := caller.Sign(sdk.Call{Device: t.id, Epoch: t.epoch, Endpoint: m.Endpoint, Method: m.Name, Params: params,
-		Body: t.body, Seen: s.net.Known().Height})
+	cmd, err := caller.Sign(s.call(t, m, params))
 	if err != nil {
 		return nil, fmt.Errorf("write the command: %w", err)
 	}
 	return s.sendUntilAnswered(ctx, t, cmd)
+}
+
+// caller signs the next command to a device, with a number of its own.
+func (s *session) caller(ctx context.Context, account key.AccountID, k *key.Private, t target) (sdk.Caller, error) {
+	lane, err := s.home.NextNonce(ctx, t.id, s.app.cfg.Random)
+	if err != nil {
+		return sdk.Caller{}, fmt.Errorf("take a command number: %w", err)
+	}
+	return sdk.Caller{Chain: s.chain, Key: k, Principal: account, Grant: t.grant, Salt: lane.Salt,
+		Nonce: func() (uint64, error) { return lane.Nonce, nil }, Now: s.app.cfg.Now}, nil
+}
+
+// call is what a command asks of a device.
+func (s *session) call(t target, m draft.Method, params []byte) sdk.Call {
+	return sdk.Call{Device: t.id, Epoch: t.epoch, Endpoint: m.Endpoint, Method: m.Name, Params: params, Body: t.body, Seen: s.net.Known().Height}
 }
 
 // sendUntilAnswered sends the very same bytes again where that is safe: when

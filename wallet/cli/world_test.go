@@ -51,6 +51,8 @@ type worldDevice struct {
 	counter uint64
 	done    map[command.ID]*command.Receipt
 	lanes   map[uint64]uint64
+	ended   map[command.ID]bool
+	signers int // so many owners must sign a command
 	busy    int // so many times it must first catch up
 }
 
@@ -71,7 +73,7 @@ func newWorld(t *testing.T) *world {
 // device makes and registers a device and gives its pairing code.
 func (w *world) device(t *testing.T, name string) pairing.Code {
 	t.Helper()
-	d := &worldDevice{key: statetest.Key(name), done: make(map[command.ID]*command.Receipt), lanes: make(map[uint64]uint64)}
+	d := &worldDevice{key: statetest.Key(name), done: make(map[command.ID]*command.Receipt), lanes: make(map[uint64]uint64), ended: make(map[command.ID]bool)}
 	d.secret[0] = byte(len(w.devices) + 1)
 	id := d.key.Public().DeviceID()
 	w.devices[id] = d
@@ -228,11 +230,18 @@ func (d *worldDevice) answer(w *world, c *command.Command) *command.Receipt {
 		return command.SignReceipt(chain, b, d.key)
 	}
 	b.Status, b.Code = command.Executed, d.judge(w, c)
-	if b.Code != command.OK {
+	of, ends := c.Body.Cancel()
+	switch {
+	case b.Code == command.NotSealed:
+		b.Status = command.Deferred
+		return command.SignReceipt(chain, b, d.key)
+	case b.Code != command.OK:
 		b.Status = command.Rejected
-	} else if c.Body.Method == "open" {
+	case ends:
+		d.ended[of.Command] = true
+	case c.Body.Method == "open":
 		d.opened++
-	} else {
+	default:
 		b.Result = []byte(`{"state":"locked"}`)
 	}
 	d.counter++
@@ -258,11 +267,46 @@ func (d *worldDevice) judge(w *world, c *command.Command) command.Code {
 	if code != command.OK {
 		return code
 	}
+	if err := c.VerifyBy(chain, signer); err != nil {
+		return command.CodeOf(err)
+	}
+	if code := d.joint(w, pin, c); code != command.OK || c.Body.Notarised() {
+		return code
+	}
 	if c.Body.Nonce <= d.lanes[c.Body.Salt] {
 		return command.Replayed
 	}
 	d.lanes[c.Body.Salt] = c.Body.Nonce
-	return command.CodeOf(c.VerifyBy(chain, signer))
+	return command.OK
+}
+
+// joint judges what several owners have to do with a command: their signatures,
+// their seal, and what one of them has ended.
+func (d *worldDevice) joint(w *world, pin state.Pin, c *command.Command) command.Code {
+	chain := w.doc.Chain()
+	for _, s := range c.Sigs {
+		k, ok := pin.Keys.Find(s.Key)
+		if s.Key != c.Body.Key && (!ok || c.VerifyBy(chain, k.Key) != nil) {
+			return command.ExtraSigner
+		}
+	}
+	if len(c.Sigs) < d.signers {
+		return command.TooFewSigners
+	}
+	if c.Body.Notarised() {
+		device, id := d.key.Public().DeviceID(), tx.ID(c.ID(chain))
+		seal, err := state.GetSeal(w.tree, device, id)
+		if err != nil || state.VerifySeal(chain, state.Ownership{Device: device, Epoch: c.Body.Epoch, Owner: pin}, id, 1, seal) != nil {
+			return command.NotSealed
+		}
+	}
+	if d.ended[c.ID(chain)] {
+		return command.Cancelled
+	}
+	if of, ok := c.Body.Cancel(); ok && d.done[of.Command] != nil {
+		return command.TooLate
+	}
+	return command.OK
 }
 
 func rightOf(v state.View, chain codec.ChainDigest, pin state.Pin, c *command.Command) (key.Public, command.Code) {
