@@ -58,6 +58,7 @@ type journal struct {
 	entries map[command.ID]*entry
 	order   []*entry // as they came, which is nearly as they expire
 	latest  uint64   // what has expired by now may be forgotten, Unix milliseconds
+	gone    uint64   // what expired until then may have been forgotten, Unix milliseconds
 	lanes   map[laneID]*lane
 	perKey  map[key.KeyID]int
 	uses    map[tx.ID]count
@@ -105,6 +106,13 @@ func openJournal(v *vault.Vault, limit int) (*journal, error) {
 	if err := j.loadUses(); err != nil {
 		return nil, err
 	}
+	floor, err := loadTime(v) // of the last intent, with which commands were forgotten
+	if err != nil {
+		return nil, err
+	}
+	if !floor.IsZero() {
+		j.gone = uint64(floor.UnixMilli())
+	}
 	raw, err := v.Get(vault.FamilyTail.Key())
 	if err != nil || raw == nil {
 		return j, err
@@ -122,6 +130,15 @@ func (j *journal) find(id command.ID) *entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.entries[id]
+}
+
+// forgot tells whether a command that is not known may have been begun: known
+// commands are forgotten some time after they have expired. All that one then
+// can say is that it will not be run again.
+func (j *journal) forgot(expires uint64) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return expires <= j.gone
 }
 
 // open lists the intents that have no receipt.
@@ -243,6 +260,7 @@ func (j *journal) prune(ms uint64) []vault.Write {
 		j.order[0] = nil
 		j.order = j.order[1:]
 		delete(j.entries, e.id)
+		j.gone = max(j.gone, e.expires)
 		writes = append(writes, vault.Write{Key: e.stored()})
 	}
 	return writes

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"net"
@@ -212,7 +213,7 @@ func (w *world) Send(_ context.Context, device key.Public, _ []string, c *comman
 			return nil, err
 		}
 	}
-	return r, r.Verify(w.doc.Chain(), device, cmd.ID(w.doc.Chain()))
+	return r, r.Answers(w.doc.Chain(), device, cmd)
 }
 
 func (d *worldDevice) answer(w *world, c *command.Command) *command.Receipt {
@@ -225,6 +226,8 @@ func (d *worldDevice) answer(w *world, c *command.Command) *command.Receipt {
 	if d.busy > 0 {
 		d.busy--
 		b.Status, b.Code = command.Deferred, command.Stale
+		sum := sha256.Sum256(c.Bytes())
+		b.Envelope = sum[:]
 		return command.SignReceipt(chain, b, d.key)
 	}
 	b.Status, b.Code = command.Executed, d.judge(w, c)
