@@ -45,7 +45,7 @@ func (d *Device) Send(ctx context.Context, cmd *command.Command) (*command.Recei
 	if err != nil {
 		return nil, err
 	}
-	return d.verify(raw, cmd.ID(d.c.chain))
+	return d.verify(raw, cmd)
 }
 
 // Exchange sends any bytes and returns the answer as it came. It is for tools
@@ -79,10 +79,10 @@ func (c *Client) exchange(ctx context.Context, p peer.AddrInfo, raw []byte) ([]b
 	return raw, err
 }
 
-func (d *Device) verify(raw []byte, id command.ID) (*command.Receipt, error) {
+func (d *Device) verify(raw []byte, cmd *command.Command) (*command.Receipt, error) {
 	r, err := command.DecodeReceipt(raw)
 	if err == nil {
-		err = r.Verify(d.c.chain, d.key, id)
+		err = r.Answers(d.c.chain, d.key, cmd)
 	}
 	if err != nil {
 		return nil, &Error{Kind: BadReceipt, Detail: "the answer is not a receipt of this device for this command", Cause: err}

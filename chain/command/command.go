@@ -4,7 +4,7 @@
 // It knows bytes, shapes and signatures. Whether a command may run is decided
 // by deviceos/gate; where keys come from by chain/state. Senders use New and
 // Command.Sign; devices use Decode; whoever waits for the answer uses
-// Receipt.Verify.
+// Receipt.Answers.
 //
 // What must never change: the numbers of fields, types, statuses and codes, and
 // that params reach the actuator as the very bytes that were signed.

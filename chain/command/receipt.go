@@ -1,6 +1,8 @@
 package command
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
 
 	"github.com/hybridos-net/hybridos/chain/codec"
@@ -57,6 +59,11 @@ type ReceiptBody struct {
 	HeadHash []byte       `cbor:"10,keyasint"` // hash of that header; empty before the first
 	Time     uint64       `cbor:"11,keyasint"` // device time, Unix milliseconds
 	Prev     []byte       `cbor:"12,keyasint"` // hash of the previous persisted receipt; empty for the first and for counter 0
+	// Envelope is SHA-256 of the bytes that were answered, in receipts with
+	// counter 0. A refusal is about these bytes: the same command in another
+	// envelope may fare better, so a carrier that spoils a signature must not
+	// get an answer that passes for one to what its owner has sent.
+	Envelope []byte `cbor:"13,keyasint,omitempty"`
 }
 
 // ReceiptEnvelope is what travels.
@@ -101,6 +108,9 @@ func DecodeReceipt(b []byte) (*Receipt, error) {
 	if (r.Body.Status == Executed) != (r.Body.Code == OK) {
 		return nil, refuse(Malformed, "receipt says %s with code %s", r.Body.Status, r.Body.Code)
 	}
+	if n := len(r.Body.Envelope); n != 0 && (n != sha256.Size || r.Body.Counter != 0) {
+		return nil, refuse(Malformed, "receipt %d names an envelope by %d bytes", r.Body.Counter, n)
+	}
 	return r, nil
 }
 
@@ -112,8 +122,22 @@ func (r *Receipt) Bytes() []byte {
 // Hash is what the next receipt's Prev holds.
 func (r *Receipt) Hash() [32]byte { return codec.Hash(codec.LabelReceipts, r.Bytes()) }
 
-// Verify checks that the device with the given key answered this very command.
-// The key comes from the ledger or the pairing, never from the message.
+// Answers is what a sender asks of a receipt: Verify, and that a receipt which
+// was not persisted is about the very bytes that were sent. What fails is no
+// answer: the command may yet be executed.
+func (r *Receipt) Answers(chain codec.ChainDigest, device key.Public, c *Command) error {
+	if err := r.Verify(chain, device, c.ID(chain)); err != nil {
+		return err
+	}
+	if sum := sha256.Sum256(c.Bytes()); r.Body.Counter == 0 && !bytes.Equal(r.Body.Envelope, sum[:]) {
+		return refuse(Malformed, "the receipt says %s of other bytes of this command", r.Body.Code)
+	}
+	return nil
+}
+
+// Verify checks that the device with the given key answered this command, in
+// whatever envelope; senders use Answers. The key comes from the ledger or the
+// pairing, never from the message.
 func (r *Receipt) Verify(chain codec.ChainDigest, device key.Public, id ID) error {
 	if r.Body.Device != device.DeviceID() {
 		return refuse(WrongDevice, "receipt by %s", r.Body.Device)

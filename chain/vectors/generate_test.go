@@ -331,6 +331,7 @@ func receiptFile(t *testing.T) vectors.File {
 	refuse("executed-with-code", "executed with a refusal's code", body(func(b *command.ReceiptBody) { b.Code = command.Replayed }), in(), command.Malformed)
 	refuse("status", "status 5", body(func(b *command.ReceiptBody) { b.Status = 5 }), in(), command.Malformed)
 	refuse("version", "version 2", body(func(b *command.ReceiptBody) { b.Version = 2 }), in(), command.BadVersion)
+	f.Cases = append(f.Cases, envelopeReceiptCases(t)...)
 	return f
 }
 

@@ -84,7 +84,7 @@ func TestCancel_LongLived(t *testing.T) {
 	w.now = w.now.Add(2 * time.Hour)
 	w.ledger.block(w.now, true)
 	w.ok(w.sign(w.body(), w.owner))
-	w.refused(c.Bytes(), command.Expired)
+	w.want(c.Bytes(), command.Unknown, command.Expired) // forgotten, and never run again
 }
 
 // TestCancel_NeedsLess: neither as many keys, nor a seal, nor a use is asked of

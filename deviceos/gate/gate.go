@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/hybridos-net/hybridos/chain/codec"
@@ -144,9 +145,12 @@ type request struct {
 	over bool // and has refused
 	// authentic: it was signed by a key that the device obeys.
 	authentic bool
-	holder    holder
-	resource  string
-	head      Head // under which the verdict is reached
+	// begun: the device has begun this command before, or may have and has
+	// forgotten. No answer may then say that nothing was done.
+	begun    bool
+	holder   holder
+	resource string
+	head     Head // under which the verdict is reached
 }
 
 // Handle takes a command from a peer (any name that is the same for the same
@@ -198,9 +202,16 @@ func (g *Gate) inspect(r *request) (*entry, error) {
 	if b.Device != g.id {
 		return nil, refuse(command.WrongDevice, "for %s", b.Device)
 	}
-	if e := g.journal.find(r.id); e != nil && e.sum == r.sum {
-		return e, nil
+	if e := g.journal.find(r.id); e != nil {
+		r.begun = true
+		if e.sum == r.sum {
+			return e, nil
+		}
+		// Other bytes of it: who signed them is told what became of it, whatever
+		// time and epoch it is by now.
+		return nil, nil
 	}
+	r.begun = g.journal.forgot(b.Expires)
 	own, ok := g.rights.owner()
 	if !ok {
 		return nil, refuse(command.Unowned, "the device has no owner")
@@ -231,9 +242,7 @@ func (g *Gate) authenticate(ctx context.Context, r *request) (*entry, error) {
 	var err error
 	var lookup error
 	r.holder, lookup = g.rights.lookup(r.cmd, r.now)
-	// A number that this very command has used is no replay: under another valid
-	// signature it gets its receipt.
-	if g.journal.find(r.id) == nil {
+	if !r.begun { // else its nonce is used by itself
 		if err := g.journal.peek(&r.cmd.Body); err != nil {
 			return nil, err
 		}
@@ -278,10 +287,30 @@ func (g *Gate) learn(ctx context.Context, r *request) (holder, error) {
 	if r.cmd.Body.Seen > g.cfg.Ledger.Head().Height {
 		g.update(ctx)
 	}
-	if err := g.rights.renew(ctx, r.cmd.Body.Grant, r.now); err != nil {
-		return holder{}, err
+	err := g.rights.renew(ctx, r.cmd.Body.Grant, r.now)
+	var h holder
+	if err == nil {
+		h, err = g.rights.lookup(r.cmd, r.now)
 	}
-	return g.rights.lookup(r.cmd, r.now)
+	return h, g.withheld(r, err)
+}
+
+// withheld takes a refusal back that a head which the signer has seen and the
+// device has not may turn: a node that holds back headers must not have the
+// device say for good what is wrong a block later.
+func (g *Gate) withheld(r *request, err error) error {
+	head, seen := g.cfg.Ledger.Head().Height, r.cmd.Body.Seen
+	if err == nil || seen <= head || !slices.Contains(ofLedger, command.CodeOf(err)) {
+		return err
+	}
+	return refuse(command.Stale, "the signer has seen height %d, this device %d, where: %v", seen, head, err)
+}
+
+// ofLedger are the refusals that a newer head can turn. What a grant once
+// signed says, or that it was revoked, no head changes.
+var ofLedger = []command.Code{
+	command.StaleEpoch, command.Unowned, command.UnknownKey, command.UnknownGrant, command.ForgedGrant, command.ExtraSigner,
+	command.NotAllowed, command.Untrusted, command.TooFewSigners, command.NotSealed,
 }
 
 // update tries for a newer head; whether it helped is seen by the head.
@@ -298,11 +327,11 @@ func (g *Gate) authorise(ctx context.Context, r *request) error {
 	want, known, err := g.meet(ctx, r)
 	r.head = g.cfg.Ledger.Head()
 	if err != nil {
-		return err
+		return g.withheld(r, err)
 	}
 	r.head = r.holder.head // not a newer one, of which the verdict knows nothing
 	if err := r.holder.permits(g.id, b, g.now()); err != nil {
-		return err
+		return g.withheld(r, err)
 	}
 	if !known {
 		return refuse(command.NoMethod, "no %s at %s", b.Method, b.Endpoint)
@@ -313,7 +342,7 @@ func (g *Gate) authorise(ctx context.Context, r *request) error {
 	if g.cfg.Resource != nil {
 		r.resource = g.cfg.Resource(b.Endpoint, b.Method)
 	}
-	return g.agreed(ctx, r, want)
+	return g.withheld(r, g.agreed(ctx, r, want))
 }
 
 // meet makes the right fresh enough for the method. What is learned on the way

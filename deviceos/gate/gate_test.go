@@ -241,9 +241,9 @@ func TestHandle_RetryGetsTheSameReceipt(t *testing.T) {
 	w.now = w.now.Add(30 * time.Minute)
 	w.ledger.block(w.now, true)
 	w.ok(w.sign(w.body(), w.owner)) // makes room
-	w.refused(raw, command.Expired)
+	w.want(raw, command.Unknown, command.Expired)
 	w.restart()
-	w.refused(raw, command.Expired)
+	w.want(raw, command.Unknown, command.Expired)
 }
 
 func TestHandle_ReplayWindow(t *testing.T) {

@@ -71,6 +71,7 @@ type journal struct {
 	order   []*entry // as they expire
 	ended   map[command.ID][]*ended
 	latest  uint64 // what has expired by now may be forgotten, Unix milliseconds
+	gone    uint64 // what expired until then may have been forgotten, Unix milliseconds
 	lanes   map[laneID]*lane
 	perKey  map[key.KeyID]int
 	uses    map[tx.ID]count
@@ -117,6 +118,13 @@ func openJournal(v *vault.Vault, limit int) (*journal, error) {
 	if err := errors.Join(j.loadUses(), j.loadMarks()); err != nil {
 		return nil, err
 	}
+	floor, err := loadTime(v) // of the last intent, with which commands were forgotten
+	if err != nil {
+		return nil, err
+	}
+	if !floor.IsZero() {
+		j.gone = uint64(floor.UnixMilli())
+	}
 	raw, err := v.Get(vault.FamilyTail.Key())
 	if err != nil || raw == nil {
 		return j, err
@@ -160,6 +168,15 @@ func (j *journal) find(id command.ID) *entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.entries[id]
+}
+
+// forgot tells whether a command that is not known may have been begun: known
+// commands are forgotten some time after they have expired. All that one then
+// can say is that it will not be run again.
+func (j *journal) forgot(expires uint64) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return expires <= j.gone
 }
 
 // open lists the intents that have no receipt.
@@ -315,6 +332,7 @@ func (j *journal) prune(ms uint64) []vault.Write {
 		j.order[0] = nil
 		j.order = j.order[1:]
 		j.drop(e)
+		j.gone = max(j.gone, e.expires)
 		writes = append(writes, vault.Write{Key: e.stored()})
 	}
 	return writes

@@ -85,7 +85,7 @@ func TestPhone_Owner(t *testing.T) {
 }
 
 // TestPhone_SecondAssertion: a passkey can sign one command many times, and
-// each has other bytes. It runs once all the same, and each gets the same receipt.
+// each has other bytes. It runs once all the same, and both get the same receipt.
 func TestPhone_SecondAssertion(t *testing.T) {
 	w := newWorld(t, gate.Limits{})
 	phone := keytest.Phone("phone")
@@ -93,8 +93,9 @@ func TestPhone_SecondAssertion(t *testing.T) {
 	b := w.bodyBy(phone)
 	raw := w.sign(b, phone)
 	first, moves := w.ok(raw), w.bolt.total()
-	for _, raw := range [][]byte{w.sign(b, phone.With(func(v *keytest.Assertion) { v.Count = 7 })), raw} {
-		if again := w.send(raw); !bytes.Equal(first.Bytes(), again.Bytes()) || w.bolt.total() != moves {
+	other := w.sign(b, phone.With(func(v *keytest.Assertion) { v.Count = 7 }))
+	for _, bytesOf := range [][]byte{other, raw} {
+		if again := w.send(bytesOf); !bytes.Equal(first.Bytes(), again.Bytes()) || w.bolt.total() != moves {
 			t.Fatalf("answered %s %s, the bolt moved %d times", again.Body.Status, again.Body.Code, w.bolt.total()-moves)
 		}
 	}

@@ -34,7 +34,7 @@ func (g *Gate) run(ctx context.Context, r *request) []byte {
 		// It was done, but a restart will find an intent without a result: the
 		// answer now must not be one that the device later takes back.
 		g.cfg.Logger.Error("receipt lost", "command", r.id, "error", err)
-		return g.sign(g.receipt(r.id, e.epoch, r.head, command.Unknown, command.Internal)).Bytes()
+		return g.answer(r, e.epoch, command.Unknown, command.Internal)
 	}
 	g.cfg.Logger.Info("command", "command", r.id, "endpoint", r.cmd.Body.Endpoint, "method", r.cmd.Body.Method,
 		"principal", r.cmd.Body.Principal, "status", status, "code", code)
@@ -94,7 +94,7 @@ func (g *Gate) repeat(ctx context.Context, r *request, e *entry) []byte {
 		return nil // nobody waits
 	default:
 		g.cfg.Logger.Error("receipt cannot be read", "command", e.id, "error", err)
-		return g.sign(g.receipt(e.id, e.epoch, r.head, command.Unknown, command.Internal)).Bytes()
+		return g.answer(r, e.epoch, command.Unknown, command.Internal)
 	}
 }
 
@@ -135,7 +135,20 @@ func (g *Gate) refusal(r *request, err error) []byte {
 	if own, ok := g.rights.owner(); ok {
 		epoch = own.Epoch
 	}
-	return g.sign(g.receipt(r.id, epoch, r.head, statusOf(code), code)).Bytes()
+	status := statusOf(code)
+	if r.begun {
+		status = command.Unknown
+	}
+	return g.answer(r, epoch, status, code)
+}
+
+// answer is a receipt outside the chain. It names the bytes that it is about:
+// without that, whoever carries a command could spoil its signature, show the
+// sender the refusal, and deliver the command itself afterwards.
+func (g *Gate) answer(r *request, epoch uint64, s command.Status, c command.Code) []byte {
+	b := g.receipt(r.id, epoch, r.head, s, c)
+	b.Envelope = r.sum[:]
+	return g.sign(b).Bytes()
 }
 
 // statusOf tells refusals that time may heal from those that stand.

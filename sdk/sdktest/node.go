@@ -139,7 +139,7 @@ func (d *Device) Answer(raw []byte) []byte {
 // Receipt signs any answer.
 func (d *Device) Receipt(id command.ID, s command.Status, code command.Code, result []byte) []byte {
 	return command.SignReceipt(d.ledger.Doc.Chain(), command.ReceiptBody{
-		Command: id, Device: d.Key.Public().DeviceID(), Epoch: 1, Status: s, Code: code, Result: result,
+		Command: id, Device: d.Key.Public().DeviceID(), Epoch: 1, Counter: 1, Status: s, Code: code, Result: result,
 		Height: uint64(d.ledger.Height()), Time: uint64(d.ledger.Now().UnixMilli()),
 	}, d.Key).Bytes()
 }

@@ -198,6 +198,11 @@ func outcome(r *command.Receipt, t target) error {
 	case command.Unknown:
 		return fail(exitFailure, kindUnknown, "look at the device, then do it again",
 			"%s has begun and does not know how it ended (%s)", t.name, r.Body.Code)
+	case command.Deferred:
+		// Whoever carried the command may have kept it, and the device takes it
+		// until it has expired.
+		return fail(exitRefused, kindRefused, advice(r.Body.Code), "%s refused for now: %s (%s); the command may still be carried out until it has expired",
+			t.name, r.Body.Status, r.Body.Code)
 	default:
 		return fail(exitRefused, kindRefused, advice(r.Body.Code), "%s refused: %s (%s)", t.name, r.Body.Status, r.Body.Code)
 	}

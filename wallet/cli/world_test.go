@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"net"
@@ -214,7 +215,7 @@ func (w *world) Send(_ context.Context, device key.Public, _ []string, c *comman
 			return nil, err
 		}
 	}
-	return r, r.Verify(w.doc.Chain(), device, cmd.ID(w.doc.Chain()))
+	return r, r.Answers(w.doc.Chain(), device, cmd)
 }
 
 func (d *worldDevice) answer(w *world, c *command.Command) *command.Receipt {
@@ -226,15 +227,13 @@ func (d *worldDevice) answer(w *world, c *command.Command) *command.Receipt {
 	b := command.ReceiptBody{Command: id, Device: d.key.Public().DeviceID(), Time: uint64(w.now.UnixMilli()), Height: uint64(w.height), HeadHash: []byte{1}}
 	if d.busy > 0 {
 		d.busy--
-		b.Status, b.Code = command.Deferred, command.Stale
-		return command.SignReceipt(chain, b, d.key)
+		return d.later(w, c, b, command.Stale)
 	}
 	b.Status, b.Code = command.Executed, d.judge(w, c)
 	of, ends := c.Body.Cancel()
 	switch {
 	case b.Code == command.NotSealed:
-		b.Status = command.Deferred
-		return command.SignReceipt(chain, b, d.key)
+		return d.later(w, c, b, command.NotSealed)
 	case b.Code != command.OK:
 		b.Status = command.Rejected
 	case ends:
@@ -248,6 +247,13 @@ func (d *worldDevice) answer(w *world, c *command.Command) *command.Receipt {
 	b.Counter, b.Epoch = d.counter, c.Body.Epoch
 	d.done[id] = command.SignReceipt(chain, b, d.key)
 	return d.done[id]
+}
+
+// later tells that the same bytes may fare better another time.
+func (d *worldDevice) later(w *world, c *command.Command, b command.ReceiptBody, code command.Code) *command.Receipt {
+	sum := sha256.Sum256(c.Bytes())
+	b.Status, b.Code, b.Envelope = command.Deferred, code, sum[:]
+	return command.SignReceipt(w.doc.Chain(), b, d.key)
 }
 
 func (d *worldDevice) judge(w *world, c *command.Command) command.Code {

@@ -109,7 +109,7 @@ function checkCommand(c, b) {
 }
 
 function checkReceipt(c, b) {
-  const r = verifyReceipt(b, { chain: unhex(c.in.chain_digest), device: publicOf(c), command: unhex(c.in.command) })
+  const r = verifyReceipt(b, { chain: unhex(c.in.chain_digest), device: publicOf(c), command: unhex(c.in.command), envelope: c.in.envelope && unhex(c.in.envelope) })
   return { status: String(STATUS[r.status]), code: String(CODES[r.code]), result: x(r.result), counter: String(r.counter), hash: x(r.hash) }
 }
 

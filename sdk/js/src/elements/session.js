@@ -320,7 +320,7 @@ export class Session extends EventTarget {
     }
     let receipt
     try {
-      receipt = verifyReceipt(answer, { chain, device: d.public, command: command.id })
+      receipt = verifyReceipt(answer, { chain, device: d.public, command: command.id, envelope: command.bytes })
       if (receipt.status !== 'executed' && receipt.code === 'ok') throw new HosError('malformed', 'a receipt that contradicts itself')
     } catch (e) {
       // Not the lock. What became of the command is open: the bytes are kept.
