@@ -2,7 +2,9 @@ package agent
 
 import (
 	"context"
+	"errors"
 
+	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/light"
 	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/deviceos/gate"
@@ -29,6 +31,18 @@ func (l ledger) Update(ctx context.Context) (gate.Head, error) {
 	h, err := l.client.Update(ctx)
 	return headOf(h), err
 }
+
+// Present verifies evidence.
+func (l ledger) Present(evidence []byte, believe func(vouch []byte, h gate.Head) error) error {
+	err := l.client.Present(evidence, func(vouch []byte, h light.Head) error { return believe(vouch, headOf(h)) })
+	if errors.Is(err, light.AnchorExpired) {
+		return &command.Error{Code: command.AnchorExpired, Detail: err.Error()}
+	}
+	return err
+}
+
+// Expired reports that the trusting period is over.
+func (l ledger) Expired() bool { return l.client.Expired() }
 
 func headOf(h light.Head) gate.Head {
 	return gate.Head{Height: uint64(h.Height), Hash: h.Hash, Time: h.Time}
