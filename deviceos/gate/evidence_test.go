@@ -3,7 +3,6 @@ package gate_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -47,33 +46,6 @@ func (nobody) Prove(context.Context, []byte, int64) (light.Proof, error) {
 	return light.Proof{}, errOffline
 }
 
-// lit shows a light client to the gate, as the agent does.
-type lit struct{ *light.Client }
-
-func asHead(h light.Head) gate.Head {
-	return gate.Head{Height: uint64(h.Height), Hash: h.Hash, Time: h.Time}
-}
-
-func (l lit) Head() gate.Head { return asHead(l.Client.Head()) }
-
-func (l lit) View(ctx context.Context) (state.View, gate.Head) {
-	v := l.Client.View(ctx)
-	return v, asHead(v.Head())
-}
-
-func (l lit) Update(ctx context.Context) (gate.Head, error) {
-	h, err := l.Client.Update(ctx)
-	return asHead(h), err
-}
-
-func (l lit) Present(e []byte, believe func([]byte, gate.Head) error) error {
-	err := l.Client.Present(e, func(v []byte, h light.Head) error { return believe(v, asHead(h)) })
-	if errors.Is(err, light.AnchorExpired) {
-		return &command.Error{Code: command.AnchorExpired, Detail: err.Error()}
-	}
-	return err
-}
-
 func newOffline(t *testing.T) *offline {
 	o := &offline{
 		t: t, bolt: new(bolt), device: newKey(1), owner: newKey(2), guest: newKey(3), vendor: newKey(4), seq: make(map[key.AccountID]uint64),
@@ -114,7 +86,7 @@ func (o *offline) start() {
 		o.t.Fatal(err)
 	}
 	o.gate, err = gate.Open(gate.Config{Chain: o.digest, Device: o.device, Vault: o.vault, Clock: clock.New(func() time.Time { return o.now }),
-		Ledger: lit{o.client}, Actuator: o.bolt, Class: classes, Limits: gate.Limits{PerKey: 1e6, PerPeer: 1e6, Strangers: 1e6, Lookups: 1e6}})
+		Ledger: gate.Follow(o.client), Actuator: o.bolt, Class: classes, Limits: gate.Limits{PerKey: 1e6, PerPeer: 1e6, Strangers: 1e6, Lookups: 1e6}})
 	if err != nil {
 		o.t.Fatal(err)
 	}
