@@ -154,7 +154,7 @@ func TestPresent_Refusals(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := cl.Head().Height
-			e, err := light.DecodeEvidence(good.Bytes())
+			e, err := light.DecodeEvidence(good.Bytes(), light.CommandCaps)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -278,7 +278,7 @@ func FuzzDecodeEvidence(f *testing.F) {
 	f.Add([]byte{0xa1, 1, 0x80})
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		e, err := light.DecodeEvidence(raw)
+		e, err := light.DecodeEvidence(raw, light.CommandCaps)
 		if err != nil {
 			return
 		}

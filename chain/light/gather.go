@@ -11,7 +11,8 @@ import (
 	"github.com/hybridos-net/hybridos/chain/state"
 )
 
-// Gathering says what evidence is for. All but Now and Vouch are needed.
+// Gathering says what evidence is for. All but Now, Caps
+// and Vouch are needed.
 type Gathering struct {
 	Genesis *genesis.Doc
 	Source  Source // asked for headers and proofs
@@ -21,6 +22,7 @@ type Gathering struct {
 	// Read reads all records that the client will want to see.
 	Read func(state.View) error
 	Now  func() time.Time // nil: time.Now
+	Caps Caps             // zero: CommandCaps
 	// Vouch, if not nil, gives an owner's word for a header: the client's trusting
 	// period is over.
 	Vouch func(Head) ([]byte, error)
@@ -32,6 +34,9 @@ type Gathering struct {
 // on. The result says nothing about what the nodes said; whoever it is presented
 // to verifies it.
 func Gather(ctx context.Context, g Gathering) (*Evidence, error) {
+	if g.Caps == (Caps{}) {
+		g.Caps = CommandCaps
+	}
 	rec := &recorder{Source: g.Source, proofs: make(map[string]KeyProof)}
 	c, err := g.follower(ctx, rec)
 	if err != nil {
@@ -50,9 +55,9 @@ func Gather(ctx context.Context, g Gathering) (*Evidence, error) {
 	if err != nil {
 		return nil, err
 	}
-	room := MaxEvidence - evidenceRoom
+	room := g.Caps.Bytes - evidenceRoom
 	for i, raw := range rec.steps {
-		if len(raw) > room || i == MaxSteps {
+		if len(raw) > room || i == g.Caps.Steps {
 			if i == 0 {
 				return nil, refuse(BadEvidence, "a header of %d bytes has no room", len(raw))
 			}
@@ -64,14 +69,14 @@ func Gather(ctx context.Context, g Gathering) (*Evidence, error) {
 	if err := g.Read(c.View(ctx)); err != nil {
 		return nil, err
 	}
-	return e, e.prove(rec, room)
+	return e, e.prove(rec, room, g.Caps.Proofs)
 }
 
 // follower is a client that stands where the one stands that the evidence is
 // for. It takes headers of any age: how old they may be is the other's to judge.
 func (g *Gathering) follower(ctx context.Context, rec *recorder) (*Client, error) {
 	const ever = 100 * 365 * 24 * time.Hour
-	c, err := New(Config{Genesis: g.Genesis, Source: rec, Store: rec, Now: g.Now, Period: ever})
+	c, err := New(Config{Genesis: g.Genesis, Source: rec, Store: rec, Now: g.Now, Period: ever, Cached: g.Caps.Proofs})
 	if err != nil || g.From.Height == 0 {
 		return c, err
 	}
@@ -102,12 +107,12 @@ func (g *Gathering) leap(c *Client, rec *recorder, newest []byte, e *Evidence) e
 
 // prove adds the recorded proofs. With headers, proofs that have no room can
 // come next time.
-func (e *Evidence) prove(rec *recorder, room int) error {
+func (e *Evidence) prove(rec *recorder, room, most int) error {
 	size := 0
 	for _, key := range rec.order {
 		size += len(key) + len(rec.proofs[key].Proof) + itemRoom
 	}
-	if size > room || len(rec.order) > MaxProofs {
+	if size > room || len(rec.order) > most {
 		if len(e.Blocks) == 0 {
 			return refuse(BadEvidence, "%d proofs of %d bytes have no room", len(rec.order), size)
 		}

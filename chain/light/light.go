@@ -79,6 +79,7 @@ type Config struct {
 	Now     func() time.Time // nil: time.Now
 	Period  time.Duration    // trusting period; 0: DefaultPeriod
 	Drift   time.Duration    // how far ahead of Now a header may be; 0: DefaultDrift
+	Cached  int              // how many records are kept for a head; 0: DefaultCached
 }
 
 // Defaults of Config.
@@ -88,6 +89,8 @@ const (
 	DefaultPeriod = 14 * 24 * time.Hour
 	// DefaultDrift allows for clocks that are not quite the same.
 	DefaultDrift = 10 * time.Second
+	// DefaultCached is what a device needs of records, and more.
+	DefaultCached = 256
 )
 
 // Client follows one ledger. It is safe for concurrent use.
@@ -116,6 +119,9 @@ func New(cfg Config) (*Client, error) {
 	}
 	if cfg.Drift == 0 {
 		cfg.Drift = DefaultDrift
+	}
+	if cfg.Cached == 0 {
+		cfg.Cached = DefaultCached
 	}
 	c := &Client{cfg: cfg, genesis: genesisAnchor(cfg.Genesis)}
 	if cfg.Store == nil {

@@ -28,6 +28,4 @@ const (
 	maxPower = 1 << 40
 	// maxBisection is how many headers may wait to be reached; 2^40 heights.
 	maxBisection = 40
-	// maxCached is how many records are kept per head.
-	maxCached = 256
 )

@@ -103,7 +103,7 @@ func (c *Client) cached(head *Block, key []byte) ([]byte, bool) {
 func (c *Client) cache(head *Block, key, value []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.head != head || len(c.proofs) >= maxCached {
+	if c.head != head || len(c.proofs) >= c.cfg.Cached {
 		return
 	}
 	if c.proofs == nil {
