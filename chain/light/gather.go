@@ -3,7 +3,6 @@ package light
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -23,9 +22,11 @@ type Gathering struct {
 	Read func(state.View) error
 	Now  func() time.Time // nil: time.Now
 	Caps Caps             // zero: CommandCaps
-	// Vouch, if not nil, gives an owner's word for a header: the client's trusting
-	// period is over.
+	// Vouch, if not nil, gives an owner's word for the header To, which the owner
+	// must have verified itself: the client's trusting period is over, and a node
+	// could show any header.
 	Vouch func(Head) ([]byte, error)
+	To    Head
 }
 
 // Gather collects evidence: the headers by which a client at From can verify the
@@ -42,17 +43,8 @@ func Gather(ctx context.Context, g Gathering) (*Evidence, error) {
 	if err != nil {
 		return nil, err
 	}
-	newest, err := g.Source.LightBlock(ctx, 0)
-	if err != nil {
-		return nil, fmt.Errorf("fetch newest header: %w", err)
-	}
 	e := new(Evidence)
-	if g.Vouch != nil {
-		err = g.leap(c, rec, newest, e)
-	} else {
-		_, err = c.Offer(ctx, newest)
-	}
-	if err != nil {
+	if err := g.lead(ctx, c, e); err != nil {
 		return nil, err
 	}
 	room := g.Caps.Bytes - evidenceRoom
@@ -91,17 +83,23 @@ func (g *Gathering) follower(ctx context.Context, rec *recorder) (*Client, error
 	return c, nil
 }
 
-// leap makes newest the only step, on an owner's word.
-func (g *Gathering) leap(c *Client, rec *recorder, newest []byte, e *Evidence) error {
-	b, err := DecodeBlock(g.Genesis.ChainID, newest)
+// lead takes the follower to the newest header by verification, or to the one
+// that the owner has verified in one step on its word.
+func (g *Gathering) lead(ctx context.Context, c *Client, e *Evidence) error {
+	if g.Vouch == nil {
+		_, err := c.Update(ctx)
+		return err
+	}
+	b, err := c.fetch(ctx, g.To.Height)
 	if err != nil {
 		return err
 	}
-	vouch, err := g.Vouch(b.Head())
-	if err != nil {
+	if !bytes.Equal(b.Hash[:], g.To.Hash) {
+		return refuse(Fork, "the node knows height %d by another hash than the one that is vouched for", g.To.Height)
+	}
+	if e.Vouch, err = g.Vouch(b.Head()); err != nil {
 		return err
 	}
-	e.Vouch = vouch
 	return c.advance(b)
 }
 

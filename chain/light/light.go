@@ -101,6 +101,7 @@ type Client struct {
 	mu     sync.Mutex
 	head   *Block // nil before the first
 	proofs map[string][]byte
+	held   int // bytes in proofs
 
 	fetching sync.Mutex // one verification at a time
 }
@@ -272,6 +273,6 @@ func (c *Client) advance(b *Block) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.head, c.proofs = b, nil
+	c.head, c.proofs, c.held = b, nil, 0
 	return nil
 }
