@@ -42,7 +42,8 @@ test: lint chromium web ## the whole test suite
 	$(GO) test $(TESTFLAGS) -race $(RACE)
 	@echo "all tests passed"
 
-soak: ## the crash and rot tests of make test with many more rounds, for hours
+soak: ## the hostile, crash and rot tests of make test with many more rounds, for hours; SEED=n plays a history again
+	HOS_HOSTILE=10000 HOS_SEED=$(SEED) $(GO) test -timeout 1h -count=1 -v -run '^TestHostile$$' ./testnet/adversary
 	HOS_SOAK=1 $(GO) test -timeout 4h -count=1 -v -run '^(TestCrash|TestRot)$$' ./testnet/e2e
 
 web: ## the JavaScript SDK and the phone page: types, tests, and that the committed bundle is what a build gives
