@@ -133,6 +133,8 @@ const (
 	LabelGrant Label = "hybridos/grant/v1"
 	// LabelGovernor is of the proof that somebody holds a governor's key.
 	LabelGovernor Label = "hybridos/governor/v1"
+	// LabelVouch is of an owner's word for a header.
+	LabelVouch Label = "hybridos/vouch/v1"
 )
 
 // ChainDigest names one ledger: SHA-256(chain id || genesis hash). Everything

@@ -122,6 +122,11 @@ const (
 	// NotSealed: the command or the owner's policy asks for a seal, and the ledger
 	// has none, or one that too few have approved.
 	NotSealed Code = 62
+	// BadEvidence: the evidence that came with the command does not hold.
+	BadEvidence Code = 63
+	// AnchorExpired: the device has been without news for longer than validators
+	// alone can be relied on; it wants the owner's word for a header.
+	AnchorExpired Code = 64
 
 	// NoMethod: the device has no such endpoint or method.
 	NoMethod Code = 70
@@ -156,6 +161,7 @@ var codeNames = []struct {
 	{NotGranted, "not_granted"}, {NotAllowed, "not_allowed"}, {ForgedGrant, "forged_grant"},
 	{OutsideWindow, "outside_window"}, {UsedUp, "used_up"}, {GrantRate, "grant_rate"}, {UnknownZone, "unknown_zone"},
 	{Stale, "stale"}, {Untrusted, "untrusted"}, {NotSealed, "not_sealed"},
+	{BadEvidence, "bad_evidence"}, {AnchorExpired, "anchor_expired"},
 	{NoMethod, "no_method"}, {Failed, "failed"}, {TimedOut, "timed_out"}, {Interrupted, "interrupted"}, {Internal, "internal"},
 }
 

@@ -92,17 +92,21 @@ type Sig struct {
 
 // Envelope is what travels.
 //
-// Evolution: fields 1 and 2 are fixed; evidence will be an optional field.
+// Evolution: fields 1 to 3 are fixed; new ones are optional.
 type Envelope struct {
 	Body []byte `cbor:"1,keyasint"`
 	Sigs []Sig  `cbor:"2,keyasint"`
+	// Evidence is what the sender brings of the ledger (chain/light), unsigned: it
+	// convinces by itself or not at all.
+	Evidence []byte `cbor:"3,keyasint,omitempty"`
 }
 
 // Command is a decoded command. Its fields must not be changed once it has
 // been signed or decoded.
 type Command struct {
-	Body Body
-	Sigs []Sig
+	Body     Body
+	Sigs     []Sig
+	Evidence []byte // no part of what is signed: the same command may bring other evidence
 
 	raw []byte // the body's canonical bytes
 }
@@ -135,10 +139,17 @@ func build(b Body) (*Command, error) {
 // caps is refused with the Code that a receipt shows; no signature is checked.
 func Decode(b []byte) (*Command, error) {
 	var e Envelope
-	if err := codec.Unmarshal(b, &e, MaxBytes); err != nil {
+	limit := MaxBytes
+	if len(b) > 0 && b[0] == threeFields {
+		limit = MaxWithEvidence
+	}
+	if err := codec.Unmarshal(b, &e, limit); err != nil {
 		return nil, codecRefusal(err)
 	}
-	c := &Command{Sigs: e.Sigs, raw: e.Body}
+	if n := len(b) - len(e.Evidence); n > MaxBytes {
+		return nil, refuse(TooLarge, "%d bytes without the evidence, at most %d", n, MaxBytes)
+	}
+	c := &Command{Sigs: e.Sigs, Evidence: e.Evidence, raw: e.Body}
 	if err := codec.Unmarshal(e.Body, &c.Body, MaxBytes); err != nil {
 		return nil, codecRefusal(err)
 	}
@@ -175,6 +186,10 @@ func (c *Command) validate() error {
 	return nil
 }
 
+// threeFields is the head of an envelope with evidence, the only one that may be
+// longer than MaxBytes.
+const threeFields = 0xa3
+
 // firstOptionalExt is the lowest extension number that may be ignored.
 const firstOptionalExt = 128
 
@@ -195,8 +210,11 @@ func (c *Command) validateSigs() error {
 
 // Bytes is the envelope's canonical encoding.
 func (c *Command) Bytes() []byte {
-	return codec.MustMarshal(Envelope{Body: c.raw, Sigs: c.Sigs})
+	return codec.MustMarshal(Envelope{Body: c.raw, Sigs: c.Sigs, Evidence: c.Evidence})
 }
+
+// Bare is the command without evidence: what is worth keeping of it.
+func (c *Command) Bare() *Command { return &Command{Body: c.Body, Sigs: c.Sigs, raw: c.raw} }
 
 // Digest is what signatures cover on the given ledger.
 func (c *Command) Digest(chain codec.ChainDigest) [32]byte {
@@ -219,7 +237,9 @@ func (c *Command) Sign(chain codec.ChainDigest, k key.Signer) {
 
 // Fits reports whether the command with its signatures is short enough to be
 // sent.
-func (c *Command) Fits() bool { return len(c.Bytes()) <= MaxBytes }
+func (c *Command) Fits() bool {
+	return len(c.Bare().Bytes()) <= MaxBytes && len(c.Bytes()) <= MaxWithEvidence
+}
 
 // VerifyBy checks that k has signed, whoever else has.
 func (c *Command) VerifyBy(chain codec.ChainDigest, k key.Public) error {

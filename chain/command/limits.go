@@ -6,6 +6,8 @@ import "github.com/hybridos-net/hybridos/chain/key"
 const (
 	// MaxBytes is the longest command without evidence (design section 6).
 	MaxBytes = 4 << 10
+	// MaxWithEvidence is the longest command with evidence (design section 6).
+	MaxWithEvidence = 64 << 10
 	// MaxSigs bounds the signature checks that one message can cause.
 	MaxSigs = 8
 	// MaxReceipt is the longest receipt; results are capped at MaxResult.

@@ -29,6 +29,8 @@ const (
 	Fork ErrorKind = "fork"
 	// BadProof: the proof does not show what the node says, under this head.
 	BadProof ErrorKind = "bad_proof"
+	// BadEvidence: not evidence, or out of its caps.
+	BadEvidence ErrorKind = "bad_evidence"
 	// NoHead: nothing has been verified yet.
 	NoHead ErrorKind = "no_head"
 )

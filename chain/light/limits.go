@@ -10,6 +10,20 @@ const (
 	// MaxValidators bounds the signature checks that one header can cause.
 	MaxValidators = genesis.MaxValidators
 
+	// MaxEvidence is the longest evidence: with a command of 4 KiB it makes 64 KiB
+	// (design section 6).
+	MaxEvidence = 60 << 10
+	// MaxSteps bounds the headers of evidence, and so the signatures that it can
+	// cause to be checked.
+	MaxSteps = 32
+	// MaxProofs bounds the proofs of evidence.
+	MaxProofs = 64
+
+	// evidenceRoom is kept for heads and a vouch, itemRoom for the heads of one
+	// header or proof.
+	evidenceRoom = 3 << 10
+	itemRoom     = 16
+
 	// maxPower keeps every sum below 2^63: 3 * MaxValidators * maxPower.
 	maxPower = 1 << 40
 	// maxBisection is how many headers may wait to be reached; 2^40 heights.

@@ -158,7 +158,7 @@ func (a *Agent) build(p *parts) (err error) {
 	}
 	p.bus = &bus{path: a.opts.Config.Bus, key: home.ID.Bus, log: log.With("subsystem", "bus"), status: func() Status { return a.status(p) }}
 	p.gate, err = gate.Open(gate.Config{
-		Chain: home.Genesis.Chain(), Device: home.ID.Device, Vault: p.vault, Clock: p.clock, Ledger: ledger{p.light},
+		Chain: home.Genesis.Chain(), Device: home.ID.Device, Vault: p.vault, Clock: p.clock, Ledger: gate.Follow(p.light),
 		Actuator: p.bus, Class: peripheral.ClassOf, Floor: peripheral.FloorOf, Resource: peripheral.ResourceOf,
 		Limits: limitsFor(a.opts.Config.Rate), Logger: log.With("subsystem", "gate"),
 	})

@@ -35,6 +35,12 @@ type Ledger interface {
 	View(ctx context.Context) (state.View, Head)
 	// Update asks for a newer head and verifies it.
 	Update(ctx context.Context) (Head, error)
+	// Present verifies evidence that a sender brought, moves the head along it and
+	// keeps its proofs for views. Where the trusting period is over, believe judges
+	// an owner's word for a header.
+	Present(evidence []byte, believe func(vouch []byte, h Head) error) error
+	// Expired reports that no header leads on from the head without such a word.
+	Expired() bool
 }
 
 // Order is a verified command on its way to the actuator.
@@ -145,6 +151,8 @@ type request struct {
 	over bool // and has refused
 	// authentic: it was signed by a key that the device obeys.
 	authentic bool
+	// shown: its evidence has been presented.
+	shown bool
 	// begun: the device has begun this command before, or may have and has
 	// forgotten. No answer may then say that nothing was done.
 	begun    bool
@@ -187,9 +195,6 @@ func (g *Gate) now() time.Time {
 // the entry of a command that the device has taken before in the same bytes:
 // what became of it stays true after it has expired.
 func (g *Gate) inspect(r *request) (*entry, error) {
-	if len(r.raw) > command.MaxBytes {
-		return nil, refuse(command.TooLarge, "%d bytes, at most %d", len(r.raw), command.MaxBytes)
-	}
 	cmd, err := command.Decode(r.raw)
 	if err != nil {
 		return nil, err
@@ -284,8 +289,10 @@ func (g *Gate) authenticate(ctx context.Context, r *request) (*entry, error) {
 func (g *Gate) learn(ctx context.Context, r *request) (holder, error) {
 	ctx, cancel := context.WithTimeout(ctx, g.cfg.Limits.Update)
 	defer cancel()
-	if r.cmd.Body.Seen > g.cfg.Ledger.Head().Height {
-		g.update(ctx)
+	if len(r.cmd.Evidence) > 0 || r.cmd.Body.Seen > g.cfg.Ledger.Head().Height {
+		if err := g.update(ctx, r); err != nil {
+			return holder{}, err
+		}
 	}
 	err := g.rights.renew(ctx, r.cmd.Body.Grant, r.now)
 	var h holder
@@ -313,11 +320,17 @@ var ofLedger = []command.Code{
 	command.NotAllowed, command.Untrusted, command.TooFewSigners, command.NotSealed,
 }
 
-// update tries for a newer head; whether it helped is seen by the head.
-func (g *Gate) update(ctx context.Context) {
+// update tries for a newer head, by the evidence that came along or else by
+// asking nodes; whether it helped is seen by the head. Evidence that does not
+// hold is an error.
+func (g *Gate) update(ctx context.Context, r *request) error {
+	if len(r.cmd.Evidence) > 0 {
+		return g.present(r)
+	}
 	if _, err := g.cfg.Ledger.Update(ctx); err != nil {
 		g.cfg.Logger.Debug("ledger head not updated", "error", err)
 	}
+	return nil
 }
 
 // authorise checks that the right holds under a head that is fresh enough for
@@ -379,8 +392,10 @@ func (g *Gate) freshen(ctx context.Context, r *request, class peripheral.Class) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, g.cfg.Limits.Update)
 	defer cancel()
-	if r.now.Sub(want.Time) > class.Age() {
-		g.update(ctx)
+	if len(r.cmd.Evidence) > 0 || r.now.Sub(want.Time) > class.Age() {
+		if err := g.update(ctx, r); err != nil {
+			return err
+		}
 	}
 	if err := g.rights.renew(ctx, r.cmd.Body.Grant, r.now); err != nil {
 		return err

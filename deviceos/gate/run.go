@@ -119,6 +119,12 @@ func (g *Gate) recover() error {
 // no place in the receipt chain: writing to disk is for those with a right.
 func (g *Gate) refusal(r *request, err error) []byte {
 	code := command.CodeOf(err)
+	if code == command.Stale && g.cfg.Ledger.Expired() {
+		code = command.AnchorExpired
+	}
+	if challenges(code) {
+		r.head = g.cfg.Ledger.Head()
+	}
 	if !r.paid {
 		_, ok := g.meter.spend(r.peer, r.now)
 		r.over = !ok
@@ -155,7 +161,7 @@ func (g *Gate) answer(r *request, epoch uint64, s command.Status, c command.Code
 func statusOf(c command.Code) command.Status {
 	switch c {
 	case command.NotYet, command.GrantNotYet, command.RateLimited, command.TooManyLanes, command.Stale, command.Internal,
-		command.OutsideWindow, command.GrantRate, command.NotSealed:
+		command.OutsideWindow, command.GrantRate, command.NotSealed, command.AnchorExpired:
 		return command.Deferred
 	default:
 		return command.Rejected

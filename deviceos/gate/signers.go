@@ -79,7 +79,9 @@ func (g *Gate) sealed(ctx context.Context, r *request, needed int) error {
 	defer cancel()
 	err := g.readSeal(ctx, r, needed)
 	if errors.Is(err, command.NotSealed) {
-		g.update(ctx)
+		if err := g.update(ctx, r); err != nil {
+			return err
+		}
 		err = g.readSeal(ctx, r, needed)
 	}
 	return err

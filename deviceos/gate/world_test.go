@@ -80,6 +80,11 @@ func (l *ledger) Update(context.Context) (gate.Head, error) {
 	return l.head, nil
 }
 
+// Present and Expired: evidence wants a real light client, see offline.
+func (l *ledger) Present([]byte, func([]byte, gate.Head) error) error { return errOffline }
+
+func (l *ledger) Expired() bool { return false }
+
 // block makes a block at the given time; gossip tells the device of it.
 func (l *ledger) block(at time.Time, gossip bool) {
 	l.mu.Lock()

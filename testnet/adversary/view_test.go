@@ -379,7 +379,7 @@ var views = []attack{
 		w.check(err)
 		w.offers(raw, light.AnchorExpired)
 		return w.owned(nil)
-	}, status: command.Deferred, code: command.Stale},
+	}, status: command.Deferred, code: command.AnchorExpired},
 
 	{name: "forged proof: a bit of the record", bytes: proofs(func(_ *world, _ []byte, p light.Proof) (light.Proof, error) { p.Value = bit(p.Value, 3); return p, nil }), status: command.Deferred, code: command.Stale},
 	{name: "forged proof: the last bit of the proof", bytes: proofs(func(_ *world, _ []byte, p light.Proof) (light.Proof, error) {

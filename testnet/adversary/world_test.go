@@ -100,27 +100,6 @@ func (n *node) honest() {
 	n.newest, n.blocks, n.proofs = 0, nil, nil
 }
 
-// ledger shows the light client to the gate, as the agent does.
-type ledger struct{ *light.Client }
-
-var _ gate.Ledger = ledger{}
-
-func headOf(h light.Head) gate.Head {
-	return gate.Head{Height: uint64(h.Height), Hash: h.Hash, Time: h.Time}
-}
-
-func (l ledger) Head() gate.Head { return headOf(l.Client.Head()) }
-
-func (l ledger) View(ctx context.Context) (state.View, gate.Head) {
-	v := l.Client.View(ctx)
-	return v, headOf(v.Head())
-}
-
-func (l ledger) Update(ctx context.Context) (gate.Head, error) {
-	h, err := l.Client.Update(ctx)
-	return headOf(h), err
-}
-
 // bolt counts what was done, by command.
 type bolt struct {
 	mu    sync.Mutex
@@ -235,7 +214,7 @@ func (w *world) open() {
 	w.check(err)
 	w.t.Cleanup(func() { v.Close() })
 	g, err := gate.Open(gate.Config{
-		Chain: w.chain, Device: device, Vault: v, Clock: clock.New(w.time), Ledger: ledger{w.client},
+		Chain: w.chain, Device: device, Vault: v, Clock: clock.New(w.time), Ledger: gate.Follow(w.client),
 		Actuator: w.bolt, Class: classes, Limits: w.limits,
 	})
 	w.check(err)

@@ -45,6 +45,10 @@ func (s still) View(context.Context) (state.View, gate.Head) { return s, s.Head(
 
 func (s still) Update(context.Context) (gate.Head, error) { return s.Head(), nil }
 
+func (s still) Present([]byte, func([]byte, gate.Head) error) error { return nil }
+
+func (s still) Expired() bool { return false }
+
 // unlimited keeps the gate's rate limits out of the measurement.
 var unlimited = gate.Limits{Records: 1 << 20, PerKey: 1e9, PerPeer: 1e9, Strangers: 1e9}
 

@@ -24,6 +24,7 @@ type doOptions struct {
 	grant              string
 	receiptOut         string
 	newLane, force     bool
+	vouch              bool
 	seal               sealOptions
 }
 
@@ -33,6 +34,7 @@ func (o *doOptions) flags(c *cobra.Command) {
 	f.StringVar(&o.receiptOut, "receipt-out", "", "file to write the device's signed receipt to")
 	f.BoolVar(&o.force, "force", false, "replace the file")
 	f.BoolVar(&o.newLane, "new-lane", false, "begin numbering anew, after this folder was put back from an old copy")
+	f.BoolVar(&o.vouch, "vouch", false, "give your word for the ledger's newest header to a device that was without news for two weeks")
 	o.seal.flags(c)
 }
 
@@ -165,6 +167,9 @@ func (s *session) do(ctx context.Context, device string, m draft.Method, params 
 		return err
 	}
 	defer r.Zero()
+	if o.vouch {
+		s.vouch = s.voucherFor(ctx, r, t)
+	}
 	if o.seal.wanted {
 		return s.doSealed(ctx, r, t, m, params, o)
 	}
@@ -251,6 +256,10 @@ func advice(c command.Code) string {
 		return "send the command again to see its receipt: hos command send FILE"
 	case command.ExtraSigner:
 		return "only keys of the owner that may invoke can sign along; hos key list"
+	case command.BadEvidence:
+		return "use another --node, then do it again"
+	case command.AnchorExpired:
+		return "the device was without news for two weeks; with --vouch you give your word for the ledger's newest header"
 	case command.Untrusted:
 		return "ask the operators of the ledger: the device sees rights that nobody signed"
 	case command.WrongChain:

@@ -190,7 +190,7 @@ func (s *session) sendUntilAnswered(ctx context.Context, t target, cmd *command.
 	patience, cancel := context.WithTimeout(ctx, catchUp)
 	defer cancel()
 	var unknown error
-	for lost := 0; ; {
+	for lost, rounds := 0, 0; ; {
 		receipt, err := s.net.Send(ctx, t.key, t.addrs, cmd)
 		switch {
 		case errors.Is(err, sdk.NoReceipt) && lost < resends && ctx.Err() == nil:
@@ -205,6 +205,10 @@ func (s *session) sendUntilAnswered(ctx context.Context, t target, cmd *command.
 			return receipt, nil // the last two take longer than anybody waits
 		}
 		unknown = nil // deferred: nothing has been done so far
+		if more, ok := s.bring(patience, cmd, receipt, rounds); ok {
+			cmd, rounds = more, rounds+1
+			continue
+		}
 		select {
 		case <-patience.Done():
 			return receipt, nil

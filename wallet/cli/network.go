@@ -45,6 +45,8 @@ type Devices interface {
 	Pair(ctx context.Context, code pairing.Code, o pairing.Owner) (pairing.Peer, pairing.Armed, error)
 	// Send sends a command and gives the verified receipt.
 	Send(ctx context.Context, device key.Public, addrs []string, c *command.Command) (*command.Receipt, error)
+	// WithEvidence adds to a command what the device asked for in a receipt.
+	WithEvidence(ctx context.Context, c *command.Command, r *command.Receipt, vouch func(light.Head) ([]byte, error)) (*command.Command, error)
 }
 
 // Network is what the command line needs of the world outside. The caller
@@ -119,6 +121,10 @@ func (n *network) Send(ctx context.Context, device key.Public, addrs []string, c
 		return nil, err
 	}
 	return d.Send(ctx, c)
+}
+
+func (n *network) WithEvidence(ctx context.Context, c *command.Command, r *command.Receipt, vouch func(light.Head) ([]byte, error)) (*command.Command, error) {
+	return n.client.WithEvidence(ctx, c, r, vouch)
 }
 
 // Close ends the streams and the host.

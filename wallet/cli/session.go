@@ -69,6 +69,7 @@ type session struct {
 	chain codec.ChainDigest
 	nodes []string
 	net   Network
+	vouch voucher // nil: the owner vouches for no header
 }
 
 // session reads which ledger is meant and makes a client of it. Nobody is

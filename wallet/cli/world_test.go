@@ -53,8 +53,9 @@ type worldDevice struct {
 	done    map[command.ID]*command.Receipt
 	lanes   map[uint64]uint64
 	ended   map[command.ID]bool
-	signers int // so many owners must sign a command
-	busy    int // so many times it must first catch up
+	signers int  // so many owners must sign a command
+	expired bool // it wants its owner's word for a header
+	busy    int  // so many times it must first catch up
 }
 
 var vendorKey = statetest.Key("vendor")
@@ -229,6 +230,15 @@ func (d *worldDevice) answer(w *world, c *command.Command) *command.Receipt {
 		d.busy--
 		return d.later(w, c, b, command.Stale)
 	}
+	if d.expired {
+		rec, _ := state.GetDevice(w.tree, b.Device)
+		pin, _ := state.PinAccount(w.tree, chain, *rec.Owner)
+		own := state.Ownership{Device: b.Device, Epoch: rec.Epoch, Owner: pin}
+		if state.VerifyVouch(chain, own, c.Evidence, b.Height, b.HeadHash, uint64(w.now.Unix())) != nil {
+			return d.later(w, c, b, command.AnchorExpired)
+		}
+		d.expired = false
+	}
 	b.Status, b.Code = command.Executed, d.judge(w, c)
 	of, ends := c.Body.Cancel()
 	switch {
@@ -343,6 +353,25 @@ func rightOf(v state.View, chain codec.ChainDigest, pin state.Pin, c *command.Co
 		return key.Public{}, command.NotGranted
 	}
 	return p.Grantee, command.OK
+}
+
+// WithEvidence brings what the devices of this world take for evidence.
+func (w *world) WithEvidence(_ context.Context, c *command.Command, r *command.Receipt, vouch func(light.Head) ([]byte, error)) (*command.Command, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.down {
+		return nil, w.noNode()
+	}
+	out := c.Bare()
+	out.Evidence = []byte("evidence")
+	if vouch != nil {
+		word, err := vouch(light.Head{Height: int64(r.Body.Height), Hash: r.Body.HeadHash, Time: w.now})
+		if err != nil {
+			return nil, err
+		}
+		out.Evidence = word
+	}
+	return out, nil
 }
 
 func (w *world) Close() error { return nil }

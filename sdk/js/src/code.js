@@ -12,7 +12,7 @@ export const CODES = Object.freeze({
   extra_signer: 47, too_few_signers: 48,
   grant_revoked: 50, grant_expired: 51, grant_not_yet: 52, not_granted: 53, not_allowed: 54, forged_grant: 55,
   outside_window: 56, used_up: 57, grant_rate: 58, unknown_zone: 59,
-  stale: 60, untrusted: 61, not_sealed: 62,
+  stale: 60, untrusted: 61, not_sealed: 62, bad_evidence: 63, anchor_expired: 64,
   no_method: 70, failed: 71, timed_out: 72, interrupted: 73, internal: 74,
 })
 

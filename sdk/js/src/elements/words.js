@@ -70,6 +70,8 @@ const BY_CODE = {
 
   stale: say('wait', 'The lock waits for news', `It has not heard from the ledger lately and will not open on old news. ${NOTHING} Wait some seconds and try again.`),
   untrusted: say('bad', 'The ledger shows something wrong', `The lock saw rights that nobody signed for, and keeps to the old ones. ${NOTHING} Tell the owner.`),
+  bad_evidence: say('no', 'The news does not hold', `What was brought along about the ledger is not true. ${NOTHING} Use another node.`),
+  anchor_expired: say('wait', 'The lock was without news too long', `It has heard nothing for two weeks and wants its owner’s word. ${NOTHING} The owner opens it once with hos do --vouch.`),
   not_sealed: say('wait', 'The owner asks for more', `This needs an entry on the ledger, which this page cannot make. ${NOTHING} Ask the owner.`),
   extra_signer: say('no', 'A signature too many', `Somebody else than the owner has signed too. ${NOTHING}`),
   too_few_signers: say('no', 'One key is not enough', `The owner wants more than one key for this. ${NOTHING} Ask the owner.`),
