@@ -5,7 +5,8 @@
 // on disk, and its ledger is the real light client over signed headers and
 // Merkle proofs. Only the bolt is a counter. The attacks stand in tables, one
 // file for each kind; their names are listed in docs/security-tests.md, which
-// `go test ./testnet/adversary -update` writes. Start at newWorld and attack.
+// `go test ./testnet/adversary -update` writes. TestHostile plays random
+// histories against peers that do as they like. Start at newWorld and attack.
 //
 // What must never change: each attack is judged by what the device does, and for
 // each kind there are commands that must still be obeyed.

@@ -105,7 +105,8 @@ type bolt struct {
 	mu    sync.Mutex
 	count int
 	ids   map[command.ID]int
-	hold  func() // nil: at once
+	hold  func()             // nil: at once
+	judge func(o gate.Order) // nil: nobody looks on
 }
 
 // Actuate implements gate.Actuator.
@@ -113,8 +114,11 @@ func (b *bolt) Actuate(_ context.Context, o gate.Order) ([]byte, error) {
 	b.mu.Lock()
 	b.count++
 	b.ids[o.Command]++
-	hold := b.hold
+	hold, judge := b.hold, b.judge
 	b.mu.Unlock()
+	if judge != nil {
+		judge(o)
+	}
 	if hold != nil {
 		hold()
 	}
