@@ -34,6 +34,7 @@ import (
 	"github.com/hybridos-net/hybridos/p2p/mesh"
 	"github.com/hybridos-net/hybridos/p2p/mux"
 	"github.com/hybridos-net/hybridos/p2p/presence"
+	"github.com/hybridos-net/hybridos/p2p/receipts"
 	"github.com/hybridos-net/hybridos/p2p/slim"
 	"github.com/hybridos-net/hybridos/p2p/topic"
 	"github.com/hybridos-net/hybridos/sdk"
@@ -85,6 +86,7 @@ type parts struct {
 	bus    *bus
 	gate   *gate.Gate
 	server *link.Server
+	trail  *receipts.Server
 	mesh   *mesh.Mesh
 	tell   *announcer
 	pairer *pairer
@@ -102,7 +104,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	for _, run := range []func(context.Context) error{p.bus.run, p.server.Run, p.serveReceipts, p.mesh.Run, p.follow.run, p.tell.run, p.pairer.run} {
+	for _, run := range []func(context.Context) error{p.bus.run, p.server.Run, p.trail.Run, p.mesh.Run, p.follow.run, p.tell.run, p.pairer.run} {
 		wg.Go(func() {
 			if err := run(ctx); err != nil {
 				cancel(err)
@@ -186,6 +188,7 @@ func (a *Agent) buildMesh(p *parts) (err error) {
 	if err != nil {
 		return err
 	}
+	p.trail = receipts.New(p.host, trailOf(p.gate))
 	if p.mesh, err = mesh.New(mesh.Config{Host: p.host}); err != nil {
 		return err
 	}
