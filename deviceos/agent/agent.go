@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -214,11 +215,25 @@ func (a *Agent) moved(ctx context.Context, p *parts) {
 	ctx, cancel := context.WithTimeout(ctx, ask)
 	defer cancel()
 	p.pairer.late(ctx)
+	defer a.sweep(p)
 	if _, owned := p.gate.Owner(); !owned {
 		return
 	}
 	if err := p.gate.Refresh(ctx); err != nil {
 		a.opts.Logger.Warn("rights not proven under the new head", "error", err)
+	}
+}
+
+// sweep ends the command streams of peers whose last right has ended. A node of
+// the configuration keeps its own: it hands on what many send.
+func (a *Agent) sweep(p *parts) {
+	for _, name := range p.gate.Sweep() {
+		from, err := peer.Decode(name)
+		if err != nil || slices.ContainsFunc(a.nodes, func(n peer.AddrInfo) bool { return n.ID == from }) {
+			continue
+		}
+		a.opts.Logger.Info("its right has ended, and its streams with it", "peer", from)
+		p.server.End(from)
 	}
 }
 
