@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 
 	"github.com/hybridos-net/hybridos/chain/command"
 )
@@ -142,8 +143,13 @@ func (g *Gate) refusal(r *request, err error) []byte {
 		epoch = own.Epoch
 	}
 	status := statusOf(code)
-	if r.begun {
+	switch {
+	case r.begun:
 		status = command.Unknown
+	case r.authentic && slices.Contains(ofEnvelope, code):
+		// Whoever carries it can take out of the envelope what is wrong, and the
+		// rest may be enough: nothing is over for who signed the command.
+		status = command.Deferred
 	}
 	return g.answer(r, epoch, status, code)
 }
@@ -157,11 +163,17 @@ func (g *Gate) answer(r *request, epoch uint64, s command.Status, c command.Code
 	return g.sign(b).Bytes()
 }
 
+// ofEnvelope are the refusals of a signature beside the first.
+var ofEnvelope = []command.Code{
+	command.UnknownAlg, command.BadSignature, command.HighS, command.WrongChallenge, command.WrongOrigin,
+	command.WrongRP, command.UserNotPresent, command.UserNotVerified,
+}
+
 // statusOf tells refusals that time may heal from those that stand.
 func statusOf(c command.Code) command.Status {
 	switch c {
 	case command.NotYet, command.GrantNotYet, command.RateLimited, command.TooManyLanes, command.Stale, command.Internal,
-		command.OutsideWindow, command.GrantRate, command.NotSealed, command.AnchorExpired, command.BadEvidence:
+		command.OutsideWindow, command.GrantRate, command.NotSealed, command.AnchorExpired, command.BadEvidence, command.ExtraSigner:
 		return command.Deferred
 	default:
 		return command.Rejected

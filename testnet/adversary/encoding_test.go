@@ -187,6 +187,15 @@ var encoding = []attack{
 	{name: "signatures out of order", bytes: envelope(func(_ *world, e *command.Envelope) {
 		e.Sigs = append(e.Sigs, command.Sig{Key: key.KeyID{}, Bytes: e.Sigs[0].Bytes})
 	}), code: command.Malformed},
+	{name: "a stranger's signature beside the owner's", bytes: envelope(func(w *world, e *command.Envelope) {
+		e.Sigs = both(e.Sigs[0], command.Sig{Key: stranger.Public().ID(), Bytes: stranger.Sign(codec.Digest(codec.LabelCommand, w.chain, e.Body))})
+	}), status: command.Deferred, code: command.ExtraSigner},
+	{name: "a forged signature of a second key of the owner's", bytes: func(w *world) []byte {
+		w.addKeys(friend)
+		return envelope(func(w *world, e *command.Envelope) {
+			e.Sigs = both(e.Sigs[0], command.Sig{Key: friend.Public().ID(), Bytes: e.Sigs[0].Bytes})
+		})(w)
+	}, status: command.Deferred, code: command.BadSignature},
 	{name: "signed as a transaction", bytes: digests(func(w *world, body []byte) [32]byte { return codec.Digest(codec.LabelTx, w.chain, body) }), code: command.BadSignature},
 	{name: "signed as a receipt", bytes: digests(func(w *world, body []byte) [32]byte { return codec.Digest(codec.LabelReceipt, w.chain, body) }), code: command.BadSignature},
 	{name: "signed as an attestation", bytes: digests(func(w *world, body []byte) [32]byte { return codec.Digest(codec.LabelAttest, w.chain, body) }), code: command.BadSignature},
@@ -260,4 +269,12 @@ func negate(sig key.Signature) key.Signature {
 	s.SetByteSlice(sig[32:])
 	high := s.Negate().Bytes()
 	return slices.Concat(sig[:32], high[:])
+}
+
+// both is two signatures in their order.
+func both(a, b command.Sig) []command.Sig {
+	if bytes.Compare(a.Key[:], b.Key[:]) > 0 {
+		a, b = b, a
+	}
+	return []command.Sig{a, b}
 }

@@ -162,6 +162,15 @@ var views = []attack{
 		w.drift(61 * time.Second)
 		return w.lent(nil)
 	}, status: command.Deferred, code: command.Stale},
+	{name: "eclipse: evidence of noise with the command", bytes: func(w *world) []byte {
+		hidden(w)
+		w.drift(61 * time.Second)
+		return envelope(func(_ *world, e *command.Envelope) { e.Evidence = bytes.Repeat([]byte{7}, 300) })(w)
+	}, status: command.Deferred, code: command.BadEvidence},
+	{name: "eclipse: evidence of noise where none is needed", bytes: func(w *world) []byte {
+		w.ok(w.owned(nil))
+		return envelope(func(_ *world, e *command.Envelope) { e.Evidence = bytes.Repeat([]byte{7}, 300) })(w)
+	}, code: command.OK},
 	{name: "eclipse: proofs do not come", bytes: proofs(func(*world, []byte, light.Proof) (light.Proof, error) { return light.Proof{}, errSilent }), status: command.Deferred, code: command.Stale},
 
 	{name: "rollback: an older header changes nothing", bytes: func(w *world) []byte {

@@ -182,6 +182,17 @@ func (s *session) call(t target, m draft.Method, params []byte) sdk.Call {
 	return sdk.Call{Device: t.id, Epoch: t.epoch, Endpoint: m.Endpoint, Method: m.Name, Params: params, Body: t.body, Seen: s.net.Known().Height}
 }
 
+// heals reports whether a deferred command is worth waiting for: hours and rates
+// take longer than anybody waits, and signatures do not get better.
+func heals(c command.Code) bool {
+	switch c {
+	case command.OutsideWindow, command.GrantRate, command.ExtraSigner, command.BadSignature, command.HighS:
+		return false
+	default:
+		return true
+	}
+}
+
 // sendUntilAnswered sends the very same bytes again where that is safe: when
 // no answer came, or when the device must first catch up with the ledger. That
 // a later try did not reach the device says nothing about an earlier one that did:
@@ -201,8 +212,8 @@ func (s *session) sendUntilAnswered(ctx context.Context, t target, cmd *command.
 			return nil, unknown
 		case err != nil:
 			return nil, err
-		case receipt.Body.Status != command.Deferred || receipt.Body.Code == command.OutsideWindow || receipt.Body.Code == command.GrantRate:
-			return receipt, nil // the last two take longer than anybody waits
+		case receipt.Body.Status != command.Deferred || !heals(receipt.Body.Code):
+			return receipt, nil
 		}
 		unknown = nil // deferred: nothing has been done so far
 		if more, ok := s.bring(patience, cmd, receipt, rounds); ok {
