@@ -58,14 +58,15 @@ bench: build chromium ## measure beside the peers, into docs/benchmarks.md
 		apt-get install -y -q mosquitto || { apt-get update -q && apt-get install -y -q mosquitto; }; fi
 	@$(BIN)/hos-testnet bench --bin-dir $(BIN) --out docs/benchmarks.md
 
-fuzz: ## every fuzz target, each for FUZZTIME
-	@n=0; while IFS=: read -r file line; do \
-		target="$${line#func }"; target="$${target%%(*}"; pkg="$$(dirname "$$file")"; \
-		echo "$$pkg $$target"; \
-		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$pkg" </dev/null; \
-		n=$$((n + 1)); \
-	done < <(grep -rHE '^func Fuzz[A-Za-z0-9_]*\(' --include='*_test.go' . | sort); \
-	[ "$$n" -gt 0 ]; echo "$$n fuzz targets found nothing"
+fuzz: ## every fuzz target, each for FUZZTIME (make fuzz FUZZTIME=10m); ends with a summary, and fails if one has found something
+	@n=0; found=(); for pkg in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n 1 dirname | sort -u); do \
+		for target in $$($(GO) test -list '^Fuzz' "$$pkg" | grep '^Fuzz'); do \
+			n=$$((n + 1)); echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 2s "$$pkg" </dev/null || found+=("$$pkg $$target"); \
+		done; \
+	done; \
+	echo "$$n fuzz targets, each for $(FUZZTIME): $${#found[@]} with a finding"; \
+	[ "$$n" -gt 0 ] && { [ "$${#found[@]}" = 0 ] || { printf '  %s\n' "$${found[@]}"; exit 1; }; }
 
 lint: ## vet and formatting
 	$(GO) vet ./...

@@ -31,7 +31,16 @@ func Challenges(r *command.Receipt) bool {
 // led. vouch, if not nil, gives the owner's word for a header.
 func (c *Client) WithEvidence(ctx context.Context, cmd *command.Command, r *command.Receipt, vouch func(light.Head) ([]byte, error)) (*command.Command, error) {
 	b := &cmd.Body
+	var to light.Head
+	if vouch != nil {
+		v, err := c.View(ctx)
+		if err != nil {
+			return nil, err
+		}
+		to = v.Head() // verified here: no node chooses what an owner vouches for
+	}
 	e, err := light.Gather(ctx, light.Gathering{
+		To:      to,
 		Genesis: c.cfg.Genesis, Source: source{c.fetch, len(c.nodes)}, Now: c.cfg.Now, Vouch: vouch,
 		From: light.Head{Height: int64(r.Body.Height), Hash: r.Body.HeadHash},
 		Read: func(v state.View) error {

@@ -146,10 +146,10 @@ func Decode(b []byte) (*Command, error) {
 	if err := codec.Unmarshal(b, &e, limit); err != nil {
 		return nil, codecRefusal(err)
 	}
-	if n := len(b) - len(e.Evidence); n > MaxBytes {
-		return nil, refuse(TooLarge, "%d bytes without the evidence, at most %d", n, MaxBytes)
-	}
 	c := &Command{Sigs: e.Sigs, Evidence: e.Evidence, raw: e.Body}
+	if len(b) > MaxBytes && len(c.Bare().Bytes()) > MaxBytes {
+		return nil, refuse(TooLarge, "more than %d bytes without the evidence", MaxBytes)
+	}
 	if err := codec.Unmarshal(e.Body, &c.Body, MaxBytes); err != nil {
 		return nil, codecRefusal(err)
 	}

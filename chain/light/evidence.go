@@ -29,13 +29,21 @@ type KeyProof struct {
 // and signatures of validators alone are not enough any more.
 type Voucher func(vouch []byte, h Head) error
 
+// Caps bound evidence.
+type Caps struct {
+	Bytes, Steps, Proofs int
+}
+
+// CommandCaps are those of evidence that comes with a command.
+var CommandCaps = Caps{Bytes: MaxEvidence, Steps: MaxSteps, Proofs: MaxProofs}
+
 // DecodeEvidence reads evidence and checks its shape; kind BadEvidence.
-func DecodeEvidence(raw []byte) (*Evidence, error) {
+func DecodeEvidence(raw []byte, caps Caps) (*Evidence, error) {
 	e := new(Evidence)
-	if err := codec.Unmarshal(raw, e, MaxEvidence); err != nil {
+	if err := codec.Unmarshal(raw, e, caps.Bytes); err != nil {
 		return nil, refuse(BadEvidence, "%v", err)
 	}
-	if len(e.Blocks) > MaxSteps || len(e.Proofs) > MaxProofs || len(e.Blocks)+len(e.Proofs) == 0 {
+	if len(e.Blocks) > caps.Steps || len(e.Proofs) > caps.Proofs || len(e.Blocks)+len(e.Proofs) == 0 {
 		return nil, refuse(BadEvidence, "%d headers and %d proofs", len(e.Blocks), len(e.Proofs))
 	}
 	return e, nil
@@ -48,10 +56,15 @@ func (e *Evidence) Bytes() []byte { return codec.MustMarshal(e) }
 // for views under the new head. Headers that were verified before a bad one stay
 // verified. A nil voucher believes nobody.
 func (c *Client) Present(raw []byte, believe Voucher) error {
-	e, err := DecodeEvidence(raw)
+	e, err := DecodeEvidence(raw, CommandCaps)
 	if err != nil {
 		return err
 	}
+	return c.Accept(e, believe)
+}
+
+// Accept is Present for evidence that has been decoded.
+func (c *Client) Accept(e *Evidence, believe Voucher) error {
 	c.fetching.Lock()
 	defer c.fetching.Unlock()
 	last := c.Head().Height

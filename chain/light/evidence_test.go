@@ -154,7 +154,7 @@ func TestPresent_Refusals(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := cl.Head().Height
-			e, err := light.DecodeEvidence(good.Bytes())
+			e, err := light.DecodeEvidence(good.Bytes(), light.CommandCaps)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -224,8 +224,16 @@ func TestPresent_Vouch(t *testing.T) {
 	if err := cl.Present(gather(t, c, c, before).Bytes(), yes); !errors.Is(err, light.AnchorExpired) {
 		t.Fatalf("without a word: %v", err)
 	}
-	e, err := light.Gather(t.Context(), light.Gathering{Genesis: c.Doc, Now: c.Now, Source: c, From: before, Read: reading("x1"),
-		Vouch: func(h light.Head) ([]byte, error) { return h.Hash, nil }})
+	word := func(h light.Head) ([]byte, error) { return h.Hash, nil }
+	newest, err := light.DecodeBlock(c.Doc.ChainID, mustBlock(t, c, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := newest.Head() // as the owner has verified it
+	if _, err := light.Gather(t.Context(), light.Gathering{Genesis: c.Doc, Now: c.Now, Source: invented(t, c), From: before, To: mine, Read: reading(), Vouch: word}); err == nil {
+		t.Fatal("a node had the owner vouch for a ledger of its own")
+	}
+	e, err := light.Gather(t.Context(), light.Gathering{Genesis: c.Doc, Now: c.Now, Source: c, From: before, To: mine, Read: reading("x1"), Vouch: word})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,6 +263,20 @@ func TestPresent_Vouch(t *testing.T) {
 	}
 }
 
+// invented is a node that shows a ledger of its own from a height on.
+func invented(t *testing.T, c *lighttest.Chain) light.Source {
+	own := lighttest.New(t, 1)
+	for own.Height() < c.Height() {
+		own.Seal()
+	}
+	return &liar{Source: c, block: func(h int64, raw []byte) []byte {
+		if h == 0 || h > 4 {
+			return mustBlock(t, own, h)
+		}
+		return raw
+	}}
+}
+
 // TestGather_Lies: a node that knows the client's height by another hash, or
 // lies in proofs, is found out before anything is sent.
 func TestGather_Lies(t *testing.T) {
@@ -278,7 +300,7 @@ func FuzzDecodeEvidence(f *testing.F) {
 	f.Add([]byte{0xa1, 1, 0x80})
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		e, err := light.DecodeEvidence(raw)
+		e, err := light.DecodeEvidence(raw, light.CommandCaps)
 		if err != nil {
 			return
 		}

@@ -3,7 +3,6 @@ package light
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -11,7 +10,8 @@ import (
 	"github.com/hybridos-net/hybridos/chain/state"
 )
 
-// Gathering says what evidence is for. All but Now and Vouch are needed.
+// Gathering says what evidence is for. All but Now, Caps
+// and Vouch are needed.
 type Gathering struct {
 	Genesis *genesis.Doc
 	Source  Source // asked for headers and proofs
@@ -21,9 +21,12 @@ type Gathering struct {
 	// Read reads all records that the client will want to see.
 	Read func(state.View) error
 	Now  func() time.Time // nil: time.Now
-	// Vouch, if not nil, gives an owner's word for a header: the client's trusting
-	// period is over.
+	Caps Caps             // zero: CommandCaps
+	// Vouch, if not nil, gives an owner's word for the header To, which the owner
+	// must have verified itself: the client's trusting period is over, and a node
+	// could show any header.
 	Vouch func(Head) ([]byte, error)
+	To    Head
 }
 
 // Gather collects evidence: the headers by which a client at From can verify the
@@ -32,27 +35,21 @@ type Gathering struct {
 // on. The result says nothing about what the nodes said; whoever it is presented
 // to verifies it.
 func Gather(ctx context.Context, g Gathering) (*Evidence, error) {
+	if g.Caps == (Caps{}) {
+		g.Caps = CommandCaps
+	}
 	rec := &recorder{Source: g.Source, proofs: make(map[string]KeyProof)}
 	c, err := g.follower(ctx, rec)
 	if err != nil {
 		return nil, err
 	}
-	newest, err := g.Source.LightBlock(ctx, 0)
-	if err != nil {
-		return nil, fmt.Errorf("fetch newest header: %w", err)
-	}
 	e := new(Evidence)
-	if g.Vouch != nil {
-		err = g.leap(c, rec, newest, e)
-	} else {
-		_, err = c.Offer(ctx, newest)
-	}
-	if err != nil {
+	if err := g.lead(ctx, c, e); err != nil {
 		return nil, err
 	}
-	room := MaxEvidence - evidenceRoom
+	room := g.Caps.Bytes - evidenceRoom
 	for i, raw := range rec.steps {
-		if len(raw) > room || i == MaxSteps {
+		if len(raw) > room || i == g.Caps.Steps {
 			if i == 0 {
 				return nil, refuse(BadEvidence, "a header of %d bytes has no room", len(raw))
 			}
@@ -64,14 +61,14 @@ func Gather(ctx context.Context, g Gathering) (*Evidence, error) {
 	if err := g.Read(c.View(ctx)); err != nil {
 		return nil, err
 	}
-	return e, e.prove(rec, room)
+	return e, e.prove(rec, room, g.Caps.Proofs)
 }
 
 // follower is a client that stands where the one stands that the evidence is
 // for. It takes headers of any age: how old they may be is the other's to judge.
 func (g *Gathering) follower(ctx context.Context, rec *recorder) (*Client, error) {
 	const ever = 100 * 365 * 24 * time.Hour
-	c, err := New(Config{Genesis: g.Genesis, Source: rec, Store: rec, Now: g.Now, Period: ever})
+	c, err := New(Config{Genesis: g.Genesis, Source: rec, Store: rec, Now: g.Now, Period: ever, Cached: g.Caps.Proofs})
 	if err != nil || g.From.Height == 0 {
 		return c, err
 	}
@@ -86,28 +83,34 @@ func (g *Gathering) follower(ctx context.Context, rec *recorder) (*Client, error
 	return c, nil
 }
 
-// leap makes newest the only step, on an owner's word.
-func (g *Gathering) leap(c *Client, rec *recorder, newest []byte, e *Evidence) error {
-	b, err := DecodeBlock(g.Genesis.ChainID, newest)
+// lead takes the follower to the newest header by verification, or to the one
+// that the owner has verified in one step on its word.
+func (g *Gathering) lead(ctx context.Context, c *Client, e *Evidence) error {
+	if g.Vouch == nil {
+		_, err := c.Update(ctx)
+		return err
+	}
+	b, err := c.fetch(ctx, g.To.Height)
 	if err != nil {
 		return err
 	}
-	vouch, err := g.Vouch(b.Head())
-	if err != nil {
+	if !bytes.Equal(b.Hash[:], g.To.Hash) {
+		return refuse(Fork, "the node knows height %d by another hash than the one that is vouched for", g.To.Height)
+	}
+	if e.Vouch, err = g.Vouch(b.Head()); err != nil {
 		return err
 	}
-	e.Vouch = vouch
 	return c.advance(b)
 }
 
 // prove adds the recorded proofs. With headers, proofs that have no room can
 // come next time.
-func (e *Evidence) prove(rec *recorder, room int) error {
+func (e *Evidence) prove(rec *recorder, room, most int) error {
 	size := 0
 	for _, key := range rec.order {
 		size += len(key) + len(rec.proofs[key].Proof) + itemRoom
 	}
-	if size > room || len(rec.order) > MaxProofs {
+	if size > room || len(rec.order) > most {
 		if len(e.Blocks) == 0 {
 			return refuse(BadEvidence, "%d proofs of %d bytes have no room", len(rec.order), size)
 		}

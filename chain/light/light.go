@@ -79,6 +79,7 @@ type Config struct {
 	Now     func() time.Time // nil: time.Now
 	Period  time.Duration    // trusting period; 0: DefaultPeriod
 	Drift   time.Duration    // how far ahead of Now a header may be; 0: DefaultDrift
+	Cached  int              // how many records are kept for a head; 0: DefaultCached
 }
 
 // Defaults of Config.
@@ -88,6 +89,8 @@ const (
 	DefaultPeriod = 14 * 24 * time.Hour
 	// DefaultDrift allows for clocks that are not quite the same.
 	DefaultDrift = 10 * time.Second
+	// DefaultCached is what a device needs of records, and more.
+	DefaultCached = 256
 )
 
 // Client follows one ledger. It is safe for concurrent use.
@@ -98,6 +101,7 @@ type Client struct {
 	mu     sync.Mutex
 	head   *Block // nil before the first
 	proofs map[string][]byte
+	held   int // bytes in proofs
 
 	fetching sync.Mutex // one verification at a time
 }
@@ -116,6 +120,9 @@ func New(cfg Config) (*Client, error) {
 	}
 	if cfg.Drift == 0 {
 		cfg.Drift = DefaultDrift
+	}
+	if cfg.Cached == 0 {
+		cfg.Cached = DefaultCached
 	}
 	c := &Client{cfg: cfg, genesis: genesisAnchor(cfg.Genesis)}
 	if cfg.Store == nil {
@@ -266,6 +273,6 @@ func (c *Client) advance(b *Block) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.head, c.proofs = b, nil
+	c.head, c.proofs, c.held = b, nil, 0
 	return nil
 }

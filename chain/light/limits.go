@@ -26,8 +26,9 @@ const (
 
 	// maxPower keeps every sum below 2^63: 3 * MaxValidators * maxPower.
 	maxPower = 1 << 40
+	// maxAverage bounds the bytes that are kept for a head: this many for each
+	// record. A record is some hundred bytes; strangers could bring long ones.
+	maxAverage = 4 << 10
 	// maxBisection is how many headers may wait to be reached; 2^40 heights.
 	maxBisection = 40
-	// maxCached is how many records are kept per head.
-	maxCached = 256
 )

@@ -103,11 +103,13 @@ func (c *Client) cached(head *Block, key []byte) ([]byte, bool) {
 func (c *Client) cache(head *Block, key, value []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.head != head || len(c.proofs) >= maxCached {
+	size := len(key) + len(value)
+	if c.head != head || len(c.proofs) >= c.cfg.Cached || c.held+size > c.cfg.Cached*maxAverage {
 		return
 	}
 	if c.proofs == nil {
 		c.proofs = make(map[string][]byte)
 	}
 	c.proofs[string(key)] = value
+	c.held += size
 }

@@ -102,7 +102,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	for _, run := range []func(context.Context) error{p.bus.run, p.server.Run, p.mesh.Run, p.follow.run, p.tell.run, p.pairer.run} {
+	for _, run := range []func(context.Context) error{p.bus.run, p.server.Run, p.serveReceipts, p.mesh.Run, p.follow.run, p.tell.run, p.pairer.run} {
 		wg.Go(func() {
 			if err := run(ctx); err != nil {
 				cancel(err)
@@ -165,6 +165,7 @@ func (a *Agent) build(p *parts) (err error) {
 	if err != nil {
 		return err
 	}
+	p.bus.own.gate = p.gate
 	return a.buildMesh(p)
 }
 

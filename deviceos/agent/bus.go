@@ -28,6 +28,7 @@ type bus struct {
 	key    ed25519.PrivateKey
 	log    *slog.Logger
 	status func() Status
+	own    own
 
 	mu   sync.Mutex
 	conn *client.Client // nil while there is none
@@ -103,6 +104,9 @@ func (b *bus) Actuate(ctx context.Context, o gate.Order) ([]byte, error) {
 	e, m, ok := peripheral.Find(o.Body.Endpoint, o.Body.Method)
 	if !ok {
 		return nil, nothingDone(command.NoMethod, "no %s at %s", o.Body.Method, o.Body.Endpoint)
+	}
+	if e.Name == peripheral.Self {
+		return b.own.actuate(o)
 	}
 	conn := b.current()
 	if conn == nil {

@@ -3,6 +3,7 @@ package gate_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -168,13 +169,27 @@ func (o *offline) wants(c *command.Command, code command.Code) *command.Receipt 
 func (o *offline) bring(r *command.Receipt, c *command.Command, vouch func(light.Head) ([]byte, error)) *light.Evidence {
 	o.t.Helper()
 	e, err := light.Gather(o.t.Context(), light.Gathering{
-		Genesis: o.chain.Doc, Source: o.chain, Now: o.chain.Now, From: light.Head{Height: int64(r.Body.Height), Hash: r.Body.HeadHash}, Vouch: vouch,
+		Genesis: o.chain.Doc, Source: o.chain, Now: o.chain.Now, From: light.Head{Height: int64(r.Body.Height), Hash: r.Body.HeadHash}, Vouch: vouch, To: o.newest(),
 		Read: func(v state.View) error { return state.ReadRights(v, o.digest, o.id(), r.Body.Epoch, c.Body.Grant) },
 	})
 	if err != nil {
 		o.t.Fatal(err)
 	}
 	return e
+}
+
+// newest is the header that the owner's own wallet has verified.
+func (o *offline) newest() light.Head {
+	o.t.Helper()
+	raw, err := o.chain.LightBlock(o.t.Context(), 0)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	b, err := light.DecodeBlock(o.chain.Doc.ChainID, raw)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return b.Head()
 }
 
 // with is the same command with evidence.
@@ -222,6 +237,34 @@ func TestEvidence(t *testing.T) {
 	c = o.ask(nil)
 	r = o.wants(c, command.Stale)
 	o.wants(with(c, o.bring(r, c, nil)), command.OK)
+}
+
+// TestEvidence_Seal: a seal is brought like anything else of the ledger, also to a
+// device that knows all the rest.
+func TestEvidence_Seal(t *testing.T) {
+	o := newOffline(t)
+	c := o.ask(nil)
+	o.wants(with(c, o.bring(o.wants(c, command.Stale), c, nil)), command.OK)
+	b := o.ask(nil).Body
+	b.Notarise()
+	sealed, err := command.New(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed.Sign(o.digest, o.owner)
+	id := tx.ID(sealed.ID(o.digest))
+	o.execute(o.owner, &tx.OpenSeal{Device: o.id(), Epoch: 1, Command: id, Needed: 1, Until: uint64(o.chain.Now().Unix()) + 60}, tx.RoleApprover)
+	r := o.wants(sealed, command.Stale)
+	e, err := light.Gather(t.Context(), light.Gathering{Genesis: o.chain.Doc, Source: o.chain, Now: o.chain.Now,
+		From: light.Head{Height: int64(r.Body.Height), Hash: r.Body.HeadHash},
+		Read: func(v state.View) error {
+			_, err := state.GetSeal(v, o.id(), id)
+			return errors.Join(err, state.ReadRights(v, o.digest, o.id(), 1, nil))
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.wants(with(sealed, e), command.OK)
 }
 
 // TestEvidence_Refusals: evidence convinces by itself or not at all, and bad one

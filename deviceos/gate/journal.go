@@ -22,7 +22,7 @@ import (
 // record is a command that the device has begun; without a receipt it is an
 // intent.
 //
-// Evolution: fields 1 to 6 are fixed; new ones are optional.
+// Evolution: fields 1 to 7 are fixed; new ones are optional.
 type record struct {
 	Sum     [sha256.Size]byte `cbor:"1,keyasint"` // of the bytes as they came
 	Expires uint64            `cbor:"2,keyasint"` // of the command, or later if it ends one that lives longer
@@ -30,6 +30,7 @@ type record struct {
 	Receipt []byte            `cbor:"4,keyasint,omitempty"`
 	Key     key.KeyID         `cbor:"5,keyasint"` // who sent it
 	Ends    *ended            `cbor:"6,keyasint,omitempty"`
+	Command []byte            `cbor:"7,keyasint,omitempty"` // without evidence; of an intent, for the trail
 }
 
 // tail is the end of the receipt chain.
@@ -48,6 +49,7 @@ type entry struct {
 	epoch   uint64
 	key     key.KeyID
 	ends    *ended
+	command []byte        // as it will stand in the trail; nil once it does
 	done    chan struct{} // closed when the receipt is stored, or never will be
 }
 
@@ -56,7 +58,7 @@ func (e *entry) stored() []byte { return vault.FamilyCommand.Key(e.id[:]...) }
 // write is the entry on the disk, with its receipt if it has one.
 func (e *entry) write(receipt []byte) vault.Write {
 	return vault.Write{Key: e.stored(), Value: codec.MustMarshal(record{
-		Sum: e.sum, Expires: e.expires, Epoch: e.epoch, Receipt: receipt, Key: e.key, Ends: e.ends,
+		Sum: e.sum, Expires: e.expires, Epoch: e.epoch, Receipt: receipt, Key: e.key, Ends: e.ends, Command: e.command,
 	})}
 }
 
@@ -93,7 +95,7 @@ func openJournal(v *vault.Vault, limit int) (*journal, error) {
 		if err := codec.Unmarshal(value, &r, maxStored); err != nil || len(rest) != len(command.ID{}) {
 			return fmt.Errorf("stored command %x: %w", rest, cmp.Or(err, error(command.Malformed)))
 		}
-		e := &entry{id: command.ID(rest), sum: r.Sum, expires: r.Expires, epoch: r.Epoch, key: r.Key, ends: r.Ends, done: make(chan struct{})}
+		e := &entry{id: command.ID(rest), sum: r.Sum, expires: r.Expires, epoch: r.Epoch, key: r.Key, ends: r.Ends, command: r.Command, done: make(chan struct{})}
 		if r.Receipt != nil {
 			close(e.done)
 		}
@@ -255,7 +257,7 @@ func (j *journal) begin(r *request, now time.Time) (*entry, []vault.Write, error
 	if err != nil {
 		return nil, nil, err
 	}
-	e := &entry{id: r.id, sum: r.sum, expires: until, epoch: b.Epoch, key: b.Key, ends: ends, done: make(chan struct{})}
+	e := &entry{id: r.id, sum: r.sum, expires: until, epoch: b.Epoch, key: b.Key, ends: ends, command: r.cmd.Bare().Bytes(), done: make(chan struct{})}
 	j.remember(e)
 	return e, append(append(writes, j.take(r.resource, b, ms)...), e.write(nil),
 		vault.Write{Key: vault.FamilyTime.Key(), Value: binary.BigEndian.AppendUint64(nil, ms)}), nil
@@ -381,10 +383,9 @@ func (j *journal) finish(e *entry, sign func(counter uint64, prev []byte) *comma
 	hash := receipt.Hash()
 	raw := receipt.Bytes()
 	j.tail = tail{Counter: j.tail.Counter + 1, Hash: hash[:]}
-	pending := j.vault.Queue(
-		e.write(raw),
-		vault.Write{Key: vault.FamilyTail.Key(), Value: codec.MustMarshal(j.tail)},
-	)
+	writes := j.trail(j.tail.Counter, raw, e.command)
+	e.command = nil
+	pending := j.vault.Queue(append(writes, e.write(raw), vault.Write{Key: vault.FamilyTail.Key(), Value: codec.MustMarshal(j.tail)})...)
 	j.chain.Unlock()
 	if err := pending.Wait(); err != nil {
 		return nil, refuse(command.Internal, "store the receipt: %v", err)

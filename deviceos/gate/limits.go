@@ -42,8 +42,13 @@ const (
 	// hotGrant is how long after its last use a grant is proven anew with every
 	// head, ahead of the next command.
 	hotGrant = 10 * time.Minute
-	// maxStored is the longest record: a receipt and the fields around it.
+	// maxStored is the longest record: a receipt or a command, and the fields around
+	// it.
 	maxStored = 9 << 10
+	// Trail is how many receipts are kept with their commands, for audits: some
+	// 600 bytes each. The oldest go first, whether anchored or not: a door does not
+	// stay shut because nobody fetched its receipts.
+	Trail = 2048
 	// maxOwner is the longest record of the pinned owner: tx.MaxKeys keys, and a
 	// passkey has up to 700 bytes.
 	maxOwner = 16 << 10

@@ -161,7 +161,7 @@ func (g *Gate) answer(r *request, epoch uint64, s command.Status, c command.Code
 func statusOf(c command.Code) command.Status {
 	switch c {
 	case command.NotYet, command.GrantNotYet, command.RateLimited, command.TooManyLanes, command.Stale, command.Internal,
-		command.OutsideWindow, command.GrantRate, command.NotSealed, command.AnchorExpired:
+		command.OutsideWindow, command.GrantRate, command.NotSealed, command.AnchorExpired, command.BadEvidence:
 		return command.Deferred
 	default:
 		return command.Rejected

@@ -78,7 +78,7 @@ func (g *Gate) sealed(ctx context.Context, r *request, needed int) error {
 	ctx, cancel := context.WithTimeout(ctx, g.cfg.Limits.Update)
 	defer cancel()
 	err := g.readSeal(ctx, r, needed)
-	if errors.Is(err, command.NotSealed) {
+	if errors.Is(err, command.NotSealed) || errors.Is(err, command.Stale) {
 		if err := g.update(ctx, r); err != nil {
 			return err
 		}

@@ -30,10 +30,25 @@ type Method struct {
 // BusName is the method's name on the bus.
 func (e Endpoint) BusName(method string) string { return e.App + "/" + method }
 
+// Self is the endpoint of what a device does of itself; the agent serves it.
+const Self = "device"
+
+// Methods of Self.
+const (
+	// ReceiptsMethod gives the device's receipts (p2p/receipts).
+	ReceiptsMethod = "receipts"
+	// AnchorMethod signs an anchor of receipts.
+	AnchorMethod = "anchor"
+)
+
 // Endpoints is the list. A new peripheral gets its row here and its folder
 // beside lock/; grants then can name its methods.
 func Endpoints() []Endpoint {
 	return []Endpoint{
+		{Name: Self, App: "agent", Methods: []Method{
+			{Name: AnchorMethod, Class: Access},
+			{Name: ReceiptsMethod, Class: Read, Floor: Read},
+		}},
 		{Name: "lock", App: "lock", Methods: []Method{
 			{Name: "lock", Class: Access, Floor: Comfort, Resource: "bolt"},
 			{Name: "open", Class: Access, Floor: Comfort, Resource: "bolt"},

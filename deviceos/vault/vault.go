@@ -43,6 +43,8 @@ const (
 	// FamilyResource: the newest command to a part of the device that only one can
 	// have at a time, by the part's name.
 	FamilyResource Family = 'x'
+	// FamilyTrail: the last receipts with their commands, by counter.
+	FamilyTrail Family = 'r'
 )
 
 // Key is a record's key in a family.

@@ -29,10 +29,12 @@ const (
 	Pair = "/hybridos/pair/1"
 	// Presence tells a node which device is at the other end of a connection.
 	Presence = "/hybridos/presence/1"
+	// Receipts brings an owner what a device has answered.
+	Receipts = "/hybridos/receipts/1"
 )
 
 // Protocols lists every protocol id above.
-func Protocols() []string { return []string{Command, Fetch, Submit, Pair, Presence} }
+func Protocols() []string { return []string{Command, Fetch, Submit, Pair, Presence, Receipts} }
 
 // Shards is the number of event topics of a chain. A topic per device would
 // break near 6 500 topics, and would tell who talks to which device.

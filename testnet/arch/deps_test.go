@@ -19,7 +19,7 @@ var floors = map[string]int{
 	"chain/genesis": 0, "chain/proof": 0, "chain/vectors": 0, "chain/did": 0,
 	"chain/batch": 0,
 	"hbus/msg":    0, "p2p/topic": 0, "p2p/frame": 0,
-	"chain/store": 1, "chain/abci": 1, "chain/light": 1, "p2p": 1, "hbus": 1,
+	"chain/store": 1, "chain/abci": 1, "chain/light": 1, "chain/audit": 1, "p2p": 1, "hbus": 1,
 	"sdk":  2,
 	"node": 3, "wallet": 3, "deviceos": 3, "mqttbridge": 3,
 	"testnet": 4, "node/cmd": 4, "wallet/cmd": 4, "deviceos/cmd": 4, "hbus/cmd": 4, "mqttbridge/cmd": 4,

@@ -144,7 +144,9 @@ func records(t *tree) {
 func peripherals(t *tree) {
 	var apps []string
 	for _, e := range peripheral.Endpoints() {
-		apps = append(apps, e.App)
+		if e.Name != peripheral.Self { // the agent's own
+			apps = append(apps, e.App)
+		}
 		for _, m := range e.Methods {
 			t.want("docs/spec/gate.md", m.Name)
 		}

@@ -33,7 +33,7 @@ type Options struct {
 const maxTreeKeys = 10_000_000
 
 // Parts are the names that Options.Only takes, in the order of the report.
-var Parts = []string{"gate", "transport", "cold", "flood", "ledger", "tree", "growth", "agent", "verdict", "phone", "sync"}
+var Parts = []string{"gate", "transport", "cold", "flood", "ledger", "tree", "growth", "agent", "verdict", "evidence", "phone", "sync"}
 
 // wants tells whether a part is to be measured.
 func (o Options) wants(part string) bool { return len(o.Only) == 0 || slices.Contains(o.Only, part) }
@@ -104,6 +104,10 @@ func Run(ctx context.Context, o Options, out, talk io.Writer) error {
 		}},
 		{"verdict", "verdicts by algorithm", func() (err error) {
 			report.Verdicts, err = verdicts(o)
+			return err
+		}},
+		{"evidence", "evidence for a device without a network", func() (err error) {
+			report.Evidence, err = evidenceFigures(ctx, o.Rounds)
 			return err
 		}},
 		{"phone", "the phone page", func() (err error) {

@@ -18,6 +18,7 @@ type Report struct {
 	Growth     growthRow
 	Agent      agentRow
 	Verdicts   []verdictRow
+	Evidence   []evidenceRow
 	Phone      phoneRow
 	Sync       syncRow
 	Rounds     int
@@ -48,6 +49,7 @@ func (r *Report) write(out io.Writer, o Options) error {
 		{"growth", func() { r.growthTable(&b) }},
 		{"agent", func() { r.agentTable(&b) }},
 		{"verdict", func() { r.verdictTable(&b) }},
+		{"evidence", func() { r.evidenceTable(&b) }},
 		{"phone", func() { r.phoneTable(&b) }},
 		{"sync", func() { r.syncTable(&b) }},
 	} {
@@ -145,6 +147,13 @@ func (r *Report) verdictTable(b *strings.Builder) {
 	for _, v := range r.Verdicts {
 		of := ratio(v.Verdict, v.Verify)
 		fmt.Fprintf(b, "| %s | %d | %s | %s | %.2f | %.1f %s | %s |\n", v.Name, v.Bytes, micro(v.Verify), micro(v.Verdict), of, verdictBar, holds(of <= verdictBar), micro(v.Whole))
+	}
+}
+
+func (r *Report) evidenceTable(b *strings.Builder) {
+	fmt.Fprintf(b, "\n## Evidence\n\nWhat a device without a network is shown, and its CPU time for it: headers from its head to the newest one, and %d proofs of records of %d bytes out of %d. Where validators changed, one after the other, more than the newest header is needed.\n\n| validators | of them replaced | messages | headers | bytes | CPU at the device |\n|---|---|---|---|---|---|\n", evidenceReads, evidenceValue, evidenceRecords)
+	for _, e := range r.Evidence {
+		fmt.Fprintf(b, "| %d | %d | %d | %d | %d | %s |\n", e.Validators, e.Changed, e.Messages, e.Headers, e.Bytes, micro(e.CPU))
 	}
 }
 

@@ -126,7 +126,7 @@ device, 6 no receipt, 7 invalid proof or signature, 8 node unreachable.`,
 	root.AddCommand(
 		a.keyCommand(), a.deviceCommand(), a.grantCommand(), a.doCommand(), a.doorCommand(), a.watchCommand(),
 		a.transferCommand(), a.vendorCommand(), a.recoverCommand(), a.receiptCommand(), a.statusCommand(), a.initCommand(),
-		a.didCommand(), a.govCommand(), a.historyCommand(), a.sealCommand(), a.commandCommand(),
+		a.didCommand(), a.govCommand(), a.historyCommand(), a.sealCommand(), a.commandCommand(), a.auditCommand(),
 	)
 	return root
 }

@@ -11,6 +11,7 @@ import (
 
 	mesh "github.com/libp2p/go-libp2p/core/network" // "network" is this package's own
 
+	"github.com/hybridos-net/hybridos/chain/audit"
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/did"
 	"github.com/hybridos-net/hybridos/chain/light"
@@ -174,6 +175,7 @@ var verdicts = []struct {
 	{pairing.NotArmed, exitFailure, "the ledger has the claim; wait until the device has caught up"},
 
 	{light.Fork, exitInvalid, "stop and ask the operators of the ledger: validators have signed twice"},
+	{audit.ErrFile, exitInvalid, "ask for the file again; --genesis names the ledger that it is about"},
 	{light.AnchorExpired, exitInvalid, "the last verified header is too old; begin anew from the genesis document in a new folder (--home)"},
 	{light.FromFuture, exitInvalid, "check the clock of this machine"},
 	{light.WrongChain, exitInvalid, "the node serves another ledger; use another --node"},

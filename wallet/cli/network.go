@@ -7,6 +7,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 
+	"github.com/hybridos-net/hybridos/chain/audit"
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/genesis"
 	"github.com/hybridos-net/hybridos/chain/key"
@@ -47,6 +48,17 @@ type Devices interface {
 	Send(ctx context.Context, device key.Public, addrs []string, c *command.Command) (*command.Receipt, error)
 	// WithEvidence adds to a command what the device asked for in a receipt.
 	WithEvidence(ctx context.Context, c *command.Command, r *command.Receipt, vouch func(light.Head) ([]byte, error)) (*command.Command, error)
+	Auditor
+}
+
+// Auditor fetches what devices have answered.
+type Auditor interface {
+	// TrailRequest is the params of the command that Trail sends.
+	TrailRequest(from uint64) []byte
+	// Trail gives the device's verified answer and the entries that it keeps.
+	Trail(ctx context.Context, device key.Public, addrs []string, c *command.Command) (*command.Receipt, [][]byte, error)
+	// Audited gathers what a third party needs to check entries.
+	Audited(ctx context.Context, device key.Public, addrs []string, entries [][]byte) (*audit.File, error)
 }
 
 // Network is what the command line needs of the world outside. The caller
@@ -125,6 +137,24 @@ func (n *network) Send(ctx context.Context, device key.Public, addrs []string, c
 
 func (n *network) WithEvidence(ctx context.Context, c *command.Command, r *command.Receipt, vouch func(light.Head) ([]byte, error)) (*command.Command, error) {
 	return n.client.WithEvidence(ctx, c, r, vouch)
+}
+
+func (n *network) TrailRequest(from uint64) []byte { return n.client.TrailRequest(from) }
+
+func (n *network) Trail(ctx context.Context, device key.Public, addrs []string, c *command.Command) (*command.Receipt, [][]byte, error) {
+	d, err := n.client.Device(device, addrs)
+	if err != nil {
+		return nil, nil, err
+	}
+	return d.Trail(ctx, c)
+}
+
+func (n *network) Audited(ctx context.Context, device key.Public, addrs []string, entries [][]byte) (*audit.File, error) {
+	d, err := n.client.Device(device, addrs)
+	if err != nil {
+		return nil, err
+	}
+	return n.client.Audited(ctx, d, entries)
 }
 
 // Close ends the streams and the host.

@@ -10,11 +10,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/hybridos-net/hybridos/chain/audit"
 	"github.com/hybridos-net/hybridos/chain/codec"
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/genesis"
@@ -53,7 +55,9 @@ type worldDevice struct {
 	done    map[command.ID]*command.Receipt
 	lanes   map[uint64]uint64
 	ended   map[command.ID]bool
-	signers int  // so many owners must sign a command
+	signers int // so many owners must sign a command
+	prev    []byte
+	trail   [][]byte
 	expired bool // it wants its owner's word for a header
 	busy    int  // so many times it must first catch up
 }
@@ -255,8 +259,18 @@ func (d *worldDevice) answer(w *world, c *command.Command) *command.Receipt {
 	}
 	d.counter++
 	b.Counter, b.Epoch = d.counter, c.Body.Epoch
-	d.done[id] = command.SignReceipt(chain, b, d.key)
-	return d.done[id]
+	if c.Body.Endpoint == "device" && c.Body.Method == "anchor" {
+		t, err := tx.Decode(c.Body.Params)
+		if err == nil {
+			b.Result = d.key.Sign(t.Digest(chain))
+		}
+	}
+	b.Prev = d.prev
+	r := command.SignReceipt(chain, b, d.key)
+	hash := r.Hash()
+	d.prev, d.done[id] = hash[:], r
+	d.trail = append(d.trail, audit.Entry{Receipt: r.Bytes(), Command: c.Bytes()}.Bytes())
+	return r
 }
 
 // later tells that the same bytes may fare better another time.
@@ -372,6 +386,23 @@ func (w *world) WithEvidence(_ context.Context, c *command.Command, r *command.R
 		out.Evidence = word
 	}
 	return out, nil
+}
+
+func (w *world) TrailRequest(uint64) []byte { return nil }
+
+func (w *world) Trail(ctx context.Context, device key.Public, addrs []string, c *command.Command) (*command.Receipt, [][]byte, error) {
+	r, err := w.Send(ctx, device, addrs, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return r, slices.Clone(w.devices[device.DeviceID()].trail), nil
+}
+
+// Audited has no headers to offer: files are tested with a real ledger.
+func (w *world) Audited(context.Context, key.Public, []string, [][]byte) (*audit.File, error) {
+	return nil, w.noNode()
 }
 
 func (w *world) Close() error { return nil }
