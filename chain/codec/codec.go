@@ -133,6 +133,9 @@ const (
 	LabelGrant Label = "hybridos/grant/v1"
 	// LabelGovernor is of the proof that somebody holds a governor's key.
 	LabelGovernor Label = "hybridos/governor/v1"
+	// LabelAttests is of the hash that joins a device's statement to the one
+	// before it in its stream.
+	LabelAttests Label = "hybridos/attest-chain/v1"
 	// LabelVouch is of an owner's word for a header.
 	LabelVouch Label = "hybridos/vouch/v1"
 )

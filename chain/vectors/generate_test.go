@@ -45,7 +45,7 @@ func flip(b []byte, i int) []byte {
 // generate makes every file from the code as it is. Cases are only ever added:
 // a case that differs from the published one fails the test.
 func generate(t *testing.T) []vectors.File {
-	return []vectors.File{codecFile(), keyFile(), txFile(t), commandFile(t), receiptFile(t), codesFile(), genesisFile(), stateFile(t)}
+	return []vectors.File{codecFile(), keyFile(), txFile(t), commandFile(t), receiptFile(t), codesFile(), genesisFile(), stateFile(t), attestFile(t)}
 }
 
 func testGenesis() *genesis.Doc {
@@ -101,6 +101,8 @@ func codecFile() vectors.File {
 		In: m{"label": string(codec.LabelValidator), "chain_digest": b32(chain())}, Want: m{"digest": b32(codec.Digest(codec.LabelValidator, chain(), bytes.Repeat([]byte{7}, 32)))}})
 	f.Cases = append(f.Cases, vectors.Case{Name: "digest/" + string(codec.LabelGrant), Note: "what stands for a private grant's body", Hex: x(body),
 		In: m{"label": string(codec.LabelGrant), "chain_digest": b32(c)}, Want: m{"digest": b32(codec.Digest(codec.LabelGrant, c, body))}})
+	f.Cases = append(f.Cases, vectors.Case{Name: "hash/" + string(codec.LabelAttests), Note: "SHA-256(label || 00 || body)", Hex: x(body),
+		In: m{"label": string(codec.LabelAttests)}, Want: m{"hash": b32(codec.Hash(codec.LabelAttests, body))}})
 	return f
 }
 

@@ -17,8 +17,8 @@ const module = "github.com/hybridos-net/hybridos/"
 var floors = map[string]int{
 	"chain/codec": 0, "chain/key": 0, "chain/tx": 0, "chain/command": 0, "chain/state": 0,
 	"chain/genesis": 0, "chain/proof": 0, "chain/vectors": 0, "chain/did": 0,
-	"chain/batch": 0,
-	"hbus/msg":    0, "p2p/topic": 0, "p2p/frame": 0,
+	"chain/batch": 0, "chain/attest": 0,
+	"hbus/msg": 0, "p2p/topic": 0, "p2p/frame": 0,
 	"chain/store": 1, "chain/abci": 1, "chain/light": 1, "chain/audit": 1, "p2p": 1, "hbus": 1,
 	"sdk":  2,
 	"node": 3, "wallet": 3, "deviceos": 3, "mqttbridge": 3,

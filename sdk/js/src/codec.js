@@ -37,6 +37,7 @@ export const LABELS = Object.freeze({
   genesis: 'hybridos/genesis/v1',
   secret: 'hybridos/claim-secret/v1',
   receipts: 'hybridos/receipt-chain/v1',
+  attests: 'hybridos/attest-chain/v1',
   validator: 'hybridos/validator/v1',
   grant: 'hybridos/grant/v1',
 })

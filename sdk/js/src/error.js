@@ -14,6 +14,8 @@ export const KINDS = Object.freeze([
   'malformed_tx', 'bad_version', 'unknown_kind', 'invoke_only',
   // commands and receipts
   'bad_type', 'unknown_extension', 'unknown_key', 'wrong_device',
+  // statements of devices
+  'wrong_chain', 'foreign_device', 'wrong_epoch', 'foreign_stream', 'payload_mismatch', 'replay', 'reorder', 'splice',
   // rights
   'wrong_signer', 'missing_signer', 'no_account', 'no_device', 'grant_revoked',
   'not_issuer', 'not_owner', 'no_change', 'forged', 'released',

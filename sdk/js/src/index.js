@@ -13,6 +13,7 @@ export { browserSigner, createBrowserKey, createPasskey, fromDER, p256Signer, pa
 export { CODES, STATUS, codeName, statusName } from './code.js'
 export { MAX_LIFE, buildCommand, decodeCommand, signCommand, verifyCommand } from './command.js'
 export { verifyReceipt } from './receipt.js'
+export { StreamVerifier, verifyStatement } from './attest.js'
 export { RIGHTS, ROLES, TX_KINDS, decodeTx, decodeTxBody, encodeTx, encodeTxBody, txDigest } from './tx.js'
 export {
   accountKey, deviceKey, followKeys, followOwner, grantKey, keyChangeKey, ownerChangeKey, rootPin, verifyClaim, verifyGrant, verifyOwnership,

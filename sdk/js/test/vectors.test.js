@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import {
-  CODES, LABELS, STATUS, TX_KINDS, accountId, accountText, chainDigest, decode, decodeCommand, decodePasskey, decodeTx, deviceId, deviceText, digest,
+  CODES, LABELS, STATUS, StreamVerifier, TX_KINDS, accountId, accountText, chainDigest, decode, decodeCommand, decodePasskey, decodeTx, deviceId, deviceText, digest,
   encode, encodeKey, encodePublic, encodeTx, hash, hex, keyId, keyText, p256Signer, parseAccount, parsePublic, passkeyPublic, secp256k1Signer,
   txDigest, validate, verify, verifyCommand, verifyReceipt,
 } from '../src/index.js'
@@ -53,6 +53,7 @@ const handled = {
   tx: { valid: checkTx, refused: checkTx },
   command: { valid: checkCommand, refused: checkCommand },
   receipt: { valid: checkReceipt, refused: checkReceipt },
+  attest: { taken: checkStatement, refused: checkStatement },
   codes: {
     code: (c) => ({ number: String(CODES[c.name.slice(5)]) }),
     status: (c) => ({ number: String(STATUS[c.name.slice(7)]) }),
@@ -111,6 +112,15 @@ function checkCommand(c, b) {
 function checkReceipt(c, b) {
   const r = verifyReceipt(b, { chain: unhex(c.in.chain_digest), device: publicOf(c), command: unhex(c.in.command), envelope: c.in.envelope && unhex(c.in.envelope) })
   return { status: String(STATUS[r.status]), code: String(CODES[r.code]), result: x(r.result), counter: String(r.counter), hash: x(r.hash) }
+}
+
+function checkStatement(c, b) {
+  const v = new StreamVerifier({ chain: unhex(c.in.chain_digest), device: publicOf(c), epoch: Number(c.in.epoch), stream: c.in.stream })
+  for (const before of c.in.before.split(' ').filter(Boolean)) assert.ok(v.accept(unhex(before)).taken)
+  const r = v.accept(b, c.in.payload && unhex(c.in.payload))
+  if (!r.taken) return { refused: r.flags.join(' ') }
+  const { seq, hash: h, payload } = r.statement
+  return { flags: r.flags.join(' '), missing: String(r.missing), seq: String(seq), hash: x(h), payload: x(payload) }
 }
 
 function checkGenesis(c) {
