@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,6 +35,7 @@ import (
 	"github.com/hybridos-net/hybridos/p2p/mesh"
 	"github.com/hybridos-net/hybridos/p2p/mux"
 	"github.com/hybridos-net/hybridos/p2p/presence"
+	"github.com/hybridos-net/hybridos/p2p/receipts"
 	"github.com/hybridos-net/hybridos/p2p/slim"
 	"github.com/hybridos-net/hybridos/p2p/topic"
 	"github.com/hybridos-net/hybridos/sdk"
@@ -85,6 +87,7 @@ type parts struct {
 	bus    *bus
 	gate   *gate.Gate
 	server *link.Server
+	trail  *receipts.Server
 	mesh   *mesh.Mesh
 	tell   *announcer
 	pairer *pairer
@@ -102,7 +105,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	for _, run := range []func(context.Context) error{p.bus.run, p.server.Run, p.serveReceipts, p.mesh.Run, p.follow.run, p.tell.run, p.pairer.run} {
+	for _, run := range []func(context.Context) error{p.bus.run, p.server.Run, p.trail.Run, p.mesh.Run, p.follow.run, p.tell.run, p.pairer.run} {
 		wg.Go(func() {
 			if err := run(ctx); err != nil {
 				cancel(err)
@@ -186,6 +189,7 @@ func (a *Agent) buildMesh(p *parts) (err error) {
 	if err != nil {
 		return err
 	}
+	p.trail = receipts.New(p.host, trailOf(p.gate))
 	if p.mesh, err = mesh.New(mesh.Config{Host: p.host}); err != nil {
 		return err
 	}
@@ -215,11 +219,25 @@ func (a *Agent) moved(ctx context.Context, p *parts) {
 	ctx, cancel := context.WithTimeout(ctx, ask)
 	defer cancel()
 	p.pairer.late(ctx)
+	defer a.sweep(p)
 	if _, owned := p.gate.Owner(); !owned {
 		return
 	}
 	if err := p.gate.Refresh(ctx); err != nil {
 		a.opts.Logger.Warn("rights not proven under the new head", "error", err)
+	}
+}
+
+// sweep ends the command streams of peers whose last right has ended. A node of
+// the configuration keeps its own: it hands on what many send.
+func (a *Agent) sweep(p *parts) {
+	for _, name := range p.gate.Sweep() {
+		from, err := peer.Decode(name)
+		if err != nil || slices.ContainsFunc(a.nodes, func(n peer.AddrInfo) bool { return n.ID == from }) {
+			continue
+		}
+		a.opts.Logger.Info("its right has ended, and its streams with it", "peer", from)
+		p.server.End(from)
 	}
 }
 

@@ -53,12 +53,6 @@ func (o *own) anchor(order gate.Order) ([]byte, error) {
 	return sig, nil
 }
 
-// serveReceipts answers on the streams of receipts until ctx ends.
-func (p *parts) serveReceipts(ctx context.Context) error {
-	receipts.Serve(ctx, p.host, trailOf(p.gate))
-	return nil
-}
-
 // trailOf judges the command that begins a stream of receipts like any other;
 // entries follow if it was done and names the very peer that asks.
 func trailOf(g *gate.Gate) receipts.Handler {

@@ -79,12 +79,13 @@ type Config struct {
 
 // Gate is the device's gate; safe for concurrent use.
 type Gate struct {
-	cfg     Config
-	id      key.DeviceID
-	rights  *rights
-	journal *journal
-	meter   *meter
-	running chan struct{}
+	cfg      Config
+	id       key.DeviceID
+	rights   *rights
+	journal  *journal
+	meter    *meter
+	sessions sessions
+	running  chan struct{}
 }
 
 // Open loads what the device knew before the last power cut. Commands that were
@@ -99,7 +100,8 @@ func Open(cfg Config) (*Gate, error) {
 	}
 	g := &Gate{
 		cfg: cfg, id: cfg.Device.Public().DeviceID(),
-		meter: newMeter(cfg.Limits), running: make(chan struct{}, cfg.Limits.Running),
+		sessions: sessions{peers: make(map[string]*session)},
+		meter:    newMeter(cfg.Limits), running: make(chan struct{}, cfg.Limits.Running),
 	}
 	floor, err := loadTime(cfg.Vault)
 	if err != nil {
@@ -182,6 +184,7 @@ func (g *Gate) Handle(ctx context.Context, peer string, raw []byte) []byte {
 	if known != nil {
 		return g.repeat(ctx, r, known)
 	}
+	g.sessions.note(peer, r.cmd, r.now)
 	return g.run(ctx, r)
 }
 

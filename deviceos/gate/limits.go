@@ -36,6 +36,11 @@ const (
 	// maxPeers and maxKeys bound the token buckets.
 	maxPeers = 256
 	maxKeys  = 256
+	// maxSessions bounds the peers whose streams end with their rights, twice as
+	// many as have streams at once; maxRights the rights that are remembered of
+	// one: a phone uses one or two. Together 1 MiB at most.
+	maxSessions = 64
+	maxRights   = 4
 	// strangerShare is into how many parts the strangers' common rate is cut:
 	// none of them gets more than one part.
 	strangerShare = 8

@@ -86,6 +86,10 @@ func (s *Server) Run(ctx context.Context) error {
 // Ready is closed when Run serves.
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
+// End closes the streams of a peer whose right has ended. Its commands that were
+// begun are carried out; what it sends on a new stream is judged as ever.
+func (s *Server) End(from peer.ID) { s.house.End(from) }
+
 // serve runs one stream to its end.
 func (s *Server) serve(ctx context.Context, st network.Stream) {
 	from := st.Conn().RemotePeer()

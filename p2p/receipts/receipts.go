@@ -3,8 +3,8 @@
 //
 // It judges nothing: the stream begins with a signed command, device.receipts,
 // which the device's gate takes or refuses like any other, and what follows is
-// checked by chain/audit. Callers use Serve on the device and Fetch on the other
-// side.
+// checked by chain/audit. Callers use a Server on the device and Fetch on the
+// other side.
 //
 // What must never change: entries go only to the peer that the command names,
 // since whoever carries a command elsewhere could show it here again.
@@ -60,10 +60,25 @@ const (
 // is nothing to send, else called once with what sends an entry.
 type Handler func(ctx context.Context, from peer.ID, command []byte) (receipt []byte, entries func(send func(entry []byte) error) error)
 
-// Serve answers until ctx ends.
-func Serve(ctx context.Context, h host.Host, handle Handler) {
+// Server is the device's end.
+type Server struct {
+	host   host.Host
+	handle Handler
+	ready  chan struct{}
+}
+
+// New makes a server; it starts nothing.
+func New(h host.Host, handle Handler) *Server {
+	return &Server{host: h, handle: handle, ready: make(chan struct{})}
+}
+
+// Ready is closed when Run serves.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// Run serves until ctx ends and every stream is over. A server runs once.
+func (s *Server) Run(ctx context.Context) error {
 	house := seat.New(streams, perPeer)
-	h.SetStreamHandler(topic.Receipts, func(st network.Stream) {
+	s.host.SetStreamHandler(topic.Receipts, func(st network.Stream) {
 		place := house.Enter(st, st.Conn().RemotePeer())
 		if place == nil {
 			return
@@ -71,15 +86,17 @@ func Serve(ctx context.Context, h host.Host, handle Handler) {
 		defer place.Leave()
 		place.Busy()
 		defer place.Rest()
-		if serve(ctx, st, handle) != nil {
+		if serve(ctx, st, s.handle) != nil {
 			_ = st.Reset()
 			return
 		}
 		_ = st.Close()
 	})
+	close(s.ready)
 	<-ctx.Done()
-	h.RemoveStreamHandler(topic.Receipts)
+	s.host.RemoveStreamHandler(topic.Receipts)
 	house.Close()
+	return nil
 }
 
 func serve(ctx context.Context, st network.Stream, handle Handler) error {

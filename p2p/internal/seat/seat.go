@@ -126,6 +126,21 @@ func (s *Seat) Leave() {
 	s.house.work.Done()
 }
 
+// End ends every stream of a peer, also one whose request is being answered.
+func (h *House) End(from peer.ID) {
+	h.mu.Lock()
+	var open []Stream
+	for s := range h.seats {
+		if s.from == from {
+			open = append(open, s.stream)
+		}
+	}
+	h.mu.Unlock()
+	for _, st := range open {
+		_ = st.ResetWithError(network.StreamGated)
+	}
+}
+
 // Close ends every stream, lets nobody in any more, and returns when all have
 // left.
 func (h *House) Close() {

@@ -66,6 +66,19 @@ func TestHouse_BusyStay(t *testing.T) {
 	}
 }
 
+// TestHouse_End: a peer loses all its streams, the others keep theirs.
+func TestHouse_End(t *testing.T) {
+	h := New(4, 2)
+	_, first := enter(t, h, "a")
+	busy, second := enter(t, h, "a")
+	busy.Busy()
+	_, other := enter(t, h, "b")
+	h.End("a")
+	if first.ended != network.StreamGated || second.ended != network.StreamGated || other.ended != 0 {
+		t.Fatalf("ended with %d and %d, the other with %d", first.ended, second.ended, other.ended)
+	}
+}
+
 // TestHouse_Close: nobody comes in, and all that are in are ended.
 func TestHouse_Close(t *testing.T) {
 	h := New(2, 2)
