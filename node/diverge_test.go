@@ -39,7 +39,7 @@ func runDiverging(ctx context.Context, n *Node, d *diverging) (err error) {
 		return err
 	}
 	defer doors.close()
-	mesh, err := n.listenMesh()
+	mesh, err := n.listenMesh(new(relayed))
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func runDiverging(ctx context.Context, n *Node, d *diverging) (err error) {
 	if err != nil {
 		return err
 	}
-	return n.serve(ctx, &ledger{cfg: &n.cfg, app: d.App, eng: eng, host: mesh}, parts{lists, snapshots}, doors)
+	return n.serve(ctx, &ledger{cfg: &n.cfg, app: d.App, eng: eng, host: mesh}, parts{lists, snapshots, new(relayed)}, doors)
 }
 
 // A node whose execution differs from the others', in the state or in the results

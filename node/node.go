@@ -94,7 +94,8 @@ func (n *Node) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer doors.close()
-	mesh, err := n.listenMesh()
+	relay := new(relayed)
+	mesh, err := n.listenMesh(relay)
 	if err != nil {
 		return err
 	}
@@ -136,16 +137,17 @@ func (n *Node) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return n.serve(ctx, &ledger{cfg: &n.cfg, app: app, eng: eng, host: mesh}, parts{lists, snapshots}, doors)
+	return n.serve(ctx, &ledger{cfg: &n.cfg, app: app, eng: eng, host: mesh}, parts{lists, snapshots, relay}, doors)
 }
 
-// parts are what follows the ledger's commits.
+// parts are what follows the ledger's commits, and whom the relay serves.
 type parts struct {
 	lists     *index.Index
 	snapshots *snapshot.Shelf
+	relay     *relayed
 }
 
-func (n *Node) listenMesh() (*host.Host, error) {
+func (n *Node) listenMesh(relay *relayed) (*host.Host, error) {
 	seed, err := n.cfg.Home.TransportSeed()
 	if err != nil {
 		return nil, err
@@ -166,7 +168,11 @@ func (n *Node) listenMesh() (*host.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := host.Listen(host.Config{Key: k, Addrs: []string{addr}, Announce: n.cfg.Settings.MeshAnnounce})
+	cfg := host.Config{Key: k, Addrs: []string{addr}, Announce: n.cfg.Settings.MeshAnnounce}
+	if n.cfg.Settings.MeshRelay {
+		cfg.Relay = relay
+	}
+	h, err := host.Listen(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("mesh_listen: %w", err)
 	}
@@ -209,6 +215,7 @@ func (n *Node) serve(ctx context.Context, l *ledger, p parts, d doors) error {
 	if err != nil {
 		return g.end(err)
 	}
+	p.relay.present.Store(present)
 	reach := newDevices(l.host, present)
 	present.Watch(ctx, reach.changed)
 	server, err := api.New(api.Config{Ledger: l, Devices: reach, Index: p.lists, Phone: d.phone, Logger: n.cfg.Logger})

@@ -24,6 +24,8 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
+	"github.com/multiformats/go-multiaddr"
 
 	"github.com/hybridos-net/hybridos/chain/command"
 	"github.com/hybridos-net/hybridos/chain/key"
@@ -111,6 +113,7 @@ func TestNode_Phone(t *testing.T) {
 	if got := w.post(w.open(0)); got != "device_offline" {
 		t.Errorf("before it came: %s", got)
 	}
+	w.testRelay(first)
 	for i, f := range []*far{first, second} {
 		w.known(f)
 		if raw := w.open(i); w.post(raw) != []string{"first ", "second "}[i]+string(raw) {
@@ -146,6 +149,30 @@ func (w *testnet) known(f *far) {
 	w.t.Helper()
 	if err := f.join(w.t, w.doc.Chain(), w.meshInfo()); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// testRelay: the node is a relay to a device that it knows, and to nobody else.
+func (w *testnet) testRelay(f *far) {
+	w.t.Helper()
+	at := w.meshInfo()
+	if _, err := f.Reserve(w.t.Context(), at.ID); err == nil {
+		w.t.Error("a peer that has not said which device it is got a reservation")
+	}
+	w.known(f)
+	if _, err := f.Reserve(w.t.Context(), at.ID); err != nil {
+		w.t.Errorf("a device: %v", err)
+	}
+	owner := p2ptest.Full(w.t)
+	way := at.Addrs[0].Encapsulate(multiaddr.StringCast("/p2p/" + at.ID.String() + "/p2p-circuit"))
+	if err := owner.Connect(w.t.Context(), peer.AddrInfo{ID: f.ID(), Addrs: []multiaddr.Multiaddr{way}}); err != nil {
+		w.t.Errorf("through the node: %v", err)
+	}
+	if err := owner.Connect(w.t.Context(), at); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := client.Reserve(w.t.Context(), owner, at); err == nil {
+		w.t.Error("a stranger got a reservation")
 	}
 }
 

@@ -31,7 +31,7 @@ func (c *Client) Device(k key.Public, addrs []string) (*Device, error) {
 	case 0:
 		return nil, &Error{Kind: BadAddress, Detail: "no address of the device is known"}
 	case 1:
-		return &Device{c: c, key: k, peer: infos[0]}, nil
+		return &Device{c: c, key: k, peer: c.ways(infos[0])}, nil
 	}
 	return nil, &Error{Kind: BadAddress, Detail: "addresses of two different peers"}
 }

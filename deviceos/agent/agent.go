@@ -193,9 +193,13 @@ func (a *Agent) buildMesh(p *parts) (err error) {
 	if p.mesh, err = mesh.New(mesh.Config{Host: p.host}); err != nil {
 		return err
 	}
-	p.tell = newAnnouncer(p.host.Network(), a.nodes, log.With("subsystem", "presence"), func(ctx context.Context, node peer.ID) error {
+	relays := &reserver{ask: p.host.Reserve, log: log.With("subsystem", "relay")}
+	p.tell = newAnnouncer(p.host.Network(), a.nodes, log.With("subsystem", "presence"), func(ctx context.Context, node peer.ID) (time.Duration, error) {
 		p.gate.Trust(node.String()) // what it sends will be many people's
-		return presence.Announce(ctx, p.host, node, home.Genesis.Chain(), home.ID.Device, p.clock.Now())
+		if err := presence.Announce(ctx, p.host, node, home.Genesis.Chain(), home.ID.Device, p.clock.Now()); err != nil {
+			return 0, err
+		}
+		return relays.reserve(ctx, node), nil
 	})
 	p.pairer = &pairer{
 		host: p.host, keep: p.host.Keep, home: home, model: a.opts.Config.Model, chain: home.Genesis.Chain(), vault: p.vault, gate: p.gate,

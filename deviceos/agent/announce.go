@@ -14,10 +14,14 @@ import (
 // can hand on what phones send. A node forgets it with the connection.
 type announcer struct {
 	net   network.Network
-	say   func(context.Context, peer.ID) error // to one node, which is connected
+	say   sayer // to one node, which is connected
 	log   *slog.Logger
 	nodes map[peer.ID]*audience
 }
+
+// sayer tells one node and gives the pause after which it has to be told again,
+// with 0 for never on this connection.
+type sayer func(context.Context, peer.ID) (again time.Duration, err error)
 
 // audience is one node that is to be told.
 type audience struct {
@@ -25,7 +29,7 @@ type audience struct {
 	again   chan struct{} // cap 1: it may take now what it refused
 }
 
-func newAnnouncer(n network.Network, nodes []peer.AddrInfo, log *slog.Logger, say func(context.Context, peer.ID) error) *announcer {
+func newAnnouncer(n network.Network, nodes []peer.AddrInfo, log *slog.Logger, say sayer) *announcer {
 	a := &announcer{net: n, say: say, log: log, nodes: make(map[peer.ID]*audience, len(nodes))}
 	for _, n := range nodes {
 		a.nodes[n.ID] = &audience{changed: make(chan struct{}, 1), again: make(chan struct{}, 1)}
@@ -77,14 +81,18 @@ func (a *announcer) keepTold(ctx context.Context, id peer.ID, n *audience) {
 		case <-n.again:
 			pause = announceFirst
 		case <-timer.C:
+			told = false
 		}
 		timer.Stop()
 		if told || a.net.Connectedness(id) != network.Connected {
 			continue
 		}
-		err := a.say(ctx, id)
+		again, err := a.say(ctx, id)
 		if told = err == nil; told {
 			a.log.Debug("node knows this device", "node", id)
+			if again > 0 {
+				timer.Reset(again)
+			}
 			continue
 		}
 		a.log.Debug("node does not know this device", "node", id, "error", err)

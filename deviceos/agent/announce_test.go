@@ -35,12 +35,12 @@ func TestAnnouncer_BackOff(t *testing.T) {
 		net := new(connected)
 		var said atomic.Int64
 		var taken atomic.Bool
-		a := newAnnouncer(net, []peer.AddrInfo{{ID: "node"}}, slog.New(slog.DiscardHandler), func(context.Context, peer.ID) error {
+		a := newAnnouncer(net, []peer.AddrInfo{{ID: "node"}}, slog.New(slog.DiscardHandler), func(context.Context, peer.ID) (time.Duration, error) {
 			said.Add(1)
 			if taken.Load() {
-				return nil
+				return 0, nil
 			}
-			return errors.New("unknown")
+			return 0, errors.New("unknown")
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)

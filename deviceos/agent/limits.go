@@ -22,6 +22,12 @@ const (
 	// vendor has yet to register, must cost next to nothing.
 	announceFirst = time.Second
 	announceMost  = 30 * time.Second
+	// reserveAgain is the pause after which a node that is no relay to this device
+	// is asked again; reserveLeast and reserveMost bound the one after which a
+	// reservation is renewed. A quarter of each is left to chance.
+	reserveAgain = 4 * time.Minute
+	reserveLeast = time.Minute
+	reserveMost  = 30 * time.Minute
 	// maxPairings is how many pairing conversations may be open; their secrets
 	// have 128 bits, so this bounds work, not guesses. More peers than can be
 	// connected from one address at once (8), so that those do not even make an

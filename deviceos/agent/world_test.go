@@ -84,9 +84,14 @@ func (n *node) Submit(context.Context, []byte) (fetch.Result, error) {
 
 func startNode(t *testing.T, vendor *key.Private) *node {
 	t.Helper()
-	n := &node{host: p2ptest.Full(t), asked: make(chan bool, 16), Chain: lighttest.New(t, 4, genesis.Vendor{
+	n := &node{asked: make(chan bool, 16), Chain: lighttest.New(t, 4, genesis.Vendor{
 		Name: "maker", Keys: []key.Public{vendor.Public()}, Threshold: 1, Quota: 9,
 	})}
+	var err error
+	if n.host, err = host.Listen(host.Config{Key: p2ptest.Key(t), Relay: n}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = n.host.Close() })
 	server, err := fetch.NewServer(fetch.ServerConfig{Host: n.host, Backend: n, Rate: 1000, Burst: 1000})
 	if err != nil {
 		t.Fatal(err)
@@ -129,6 +134,12 @@ func (n *node) admit(context.Context, key.DeviceID) (bool, error) {
 		return true, nil
 	}
 }
+
+// AllowReserve lets devices that the node knows be reached through it.
+func (n *node) AllowReserve(p peer.ID) bool { return n.here.Present(p) }
+
+// AllowConnect lets everybody reach those.
+func (n *node) AllowConnect(_, to peer.ID) bool { return n.here.Present(to) }
 
 // LightBlock serves the newest header at height 0, as a node does.
 func (n *node) LightBlock(ctx context.Context, height int64) ([]byte, error) {

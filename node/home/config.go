@@ -31,6 +31,8 @@ type Config struct {
 	MeshAnnounce []string `toml:"mesh_announce"`
 	// MeshPeers are multiaddresses, with /p2p/, of nodes to stay connected to.
 	MeshPeers []string `toml:"mesh_peers"`
+	// MeshRelay: devices that no wallet can dial are reached through this node.
+	MeshRelay bool `toml:"mesh_relay"`
 	// HTTP is where the API listens; loopback only.
 	HTTP string `toml:"http_listen"`
 	// Phone is where the page for phones listens; empty for nowhere.
@@ -67,7 +69,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Name: "hosd", P2P: "127.0.0.1:27656", Mesh: "127.0.0.1:27700", HTTP: "127.0.0.1:27780", LogLevel: "info",
-		SnapshotInterval: 1000, SnapshotKeep: 2, KeepBlocks: 14 * 24 * 360,
+		MeshRelay: true, SnapshotInterval: 1000, SnapshotKeep: 2, KeepBlocks: 14 * 24 * 360,
 	}
 }
 

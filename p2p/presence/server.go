@@ -116,6 +116,14 @@ func (s *Server) Conn(device key.DeviceID) (network.Conn, bool) {
 	return c, ok
 }
 
+// Present tells whether the peer has proven to be a device that is here.
+func (s *Server) Present(p peer.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.peers[p]
+	return ok
+}
+
 // Online tells whether the device is connected.
 func (s *Server) Online(device key.DeviceID) bool {
 	_, ok := s.Conn(device)

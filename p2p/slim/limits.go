@@ -21,6 +21,8 @@ const (
 	negotiateTimeout = 10 * time.Second
 	// acceptTimeout bounds the handshake of an incoming connection.
 	acceptTimeout = 10 * time.Second
+	// reserveTimeout bounds one question to a relay.
+	reserveTimeout = 10 * time.Second
 	// dialTimeout bounds one outgoing connection.
 	dialTimeout = 10 * time.Second
 )

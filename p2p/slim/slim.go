@@ -1,10 +1,10 @@
-// Package slim is the mesh host of a device: TCP, Noise, yamux, identify, and
-// nothing else.
+// Package slim is the mesh host of a device: TCP, Noise, yamux, identify, the
+// client's half of relays, and nothing else.
 //
 // It is not the full host (p2p/host): it does not import the root go-libp2p
 // package, which links QUIC, WebRTC and WebTransport whatever its options, and
-// costs twice the size and memory. Entry points: Listen, and Info for what a
-// dialler needs.
+// costs twice the size and memory. Entry points: Listen, Info for what a dialler
+// needs, and Reserve to be reached through a relay.
 //
 // What must never change: that the transport key is apart from the command key
 // of the device, that every resource has an explicit limit, and the list of
@@ -27,6 +27,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/core/sec"
+	"github.com/libp2p/go-libp2p/core/transport"
 	"github.com/libp2p/go-libp2p/p2p/host/blank"
 	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
 	"github.com/libp2p/go-libp2p/p2p/host/peerstore/pstoremem"
@@ -47,7 +48,7 @@ type Config struct {
 	// Addrs are the multiaddresses to listen on; none means
 	// /ip4/127.0.0.1/tcp/0.
 	Addrs []string
-	// DialOnly opens no listener at all.
+	// DialOnly opens no port: the host is reached through relays only.
 	DialOnly bool
 	// Limits bounds every resource; zero fields have the defaults.
 	Limits Limits
@@ -63,6 +64,7 @@ type Host struct {
 	store  peerstore.Peerstore
 	rm     network.ResourceManager
 	guests *guests
+	relays *relays
 	close  sync.Once
 }
 
@@ -146,12 +148,17 @@ func build(key crypto.PrivKey, rm network.ResourceManager) (*Host, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	if err := addTransport(net, key, rm); err != nil {
+	up, err := addTransport(net, key, rm)
+	if err != nil {
 		return nil, errors.Join(err, net.Close(), store.Close())
 	}
 	h := &Host{store: store, rm: rm, protocols: protocols, addresses: addresses, BlankHost: blankhost.NewBlankHost(net, blankhost.WithEventBus(bus))}
 	if h.BlankHost == nil {
 		return nil, errors.Join(errors.New("own peer record refused"), net.Close(), store.Close())
+	}
+	h.relays = &relays{Host: h, asked: map[peer.ID]struct{}{}}
+	if err := h.relays.listen(net, up); err != nil {
+		return nil, errors.Join(err, net.Close(), store.Close())
 	}
 	net.SetStreamHandler(h.negotiate)
 	ids, err := identify.NewIDService(h, identify.UserAgent(UserAgent))
@@ -163,24 +170,25 @@ func build(key crypto.PrivKey, rm network.ResourceManager) (*Host, error) {
 	return h, nil
 }
 
-// addTransport gives the swarm TCP with Noise and yamux.
-func addTransport(net *swarm.Swarm, key crypto.PrivKey, rm network.ResourceManager) error {
+// addTransport gives the swarm TCP with Noise and yamux, and what makes them of
+// a plain connection.
+func addTransport(net *swarm.Swarm, key crypto.PrivKey, rm network.ResourceManager) (transport.Upgrader, error) {
 	muxers := []upgrader.StreamMuxer{{ID: mux.YamuxID, Muxer: &mux.Yamux{MaxStreams: maxStreamsPerConn}}}
 	noise, err := mux.NewNoise(mux.NoiseID, key, muxers)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	up, err := upgrader.New([]sec.SecureTransport{noise}, muxers, nil, rm, nil, upgrader.WithAcceptTimeout(acceptTimeout))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// Without port reuse a device dials from a free port: reuse would make two
 	// dials to one peer collide, and gives nothing without hole punching.
 	t, err := tcp.NewTCPTransport(up, rm, nil, tcp.DisableReuseport())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return net.AddTransport(t)
+	return up, net.AddTransport(t)
 }
 
 // negotiate serves an incoming stream. Unlike the blank host's own handler it

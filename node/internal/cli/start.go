@@ -36,6 +36,7 @@ var settings = []setting{
 	{flag: "mesh-listen", help: "host:port for devices, wallets and nodes", text: func(c *home.Config) *string { return &c.Mesh }},
 	{flag: "mesh-announce", help: "multiaddresses told instead, separated by commas", list: func(c *home.Config) *[]string { return &c.MeshAnnounce }},
 	{flag: "mesh-peers", help: "multiaddresses of nodes to stay connected to, separated by commas", list: func(c *home.Config) *[]string { return &c.MeshPeers }},
+	{flag: "mesh-relay", help: "false: be no relay to devices that wallets cannot dial", yes: func(c *home.Config) *bool { return &c.MeshRelay }},
 	{flag: "http-listen", help: "host:port of the HTTP interface, loopback only", text: func(c *home.Config) *string { return &c.HTTP }},
 	{flag: "phone-listen", help: "host:port of the page for phones; empty for none", text: func(c *home.Config) *string { return &c.Phone }},
 	{flag: "phone-host", help: "names under which phones reach it, separated by commas; none for localhost only", list: func(c *home.Config) *[]string { return &c.PhoneHosts }},
