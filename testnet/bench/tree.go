@@ -140,7 +140,7 @@ func compareTrees(ctx context.Context, rounds, keys int) (rows []treeRow, err er
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer os.RemoveAll(dir) // the peer's store may still be writing what it compacts
 	runs := []*treeRun{
 		{row: treeRow{Name: "state tree", Keys: keys}, open: openOurTree},
 		{row: treeRow{Name: "bare iavl on goleveldb", Keys: keys}, open: openBareTree},
