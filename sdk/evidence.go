@@ -14,15 +14,7 @@ import (
 // nothing for want of news of the ledger, and names the head from which it wants
 // to be led on. With light.AnchorExpired's code it wants an owner's word as well.
 func Challenges(r *command.Receipt) bool {
-	if r.Body.Status != command.Deferred {
-		return false
-	}
-	switch r.Body.Code {
-	case command.Stale, command.NotSealed, command.AnchorExpired:
-		return true
-	default:
-		return false
-	}
+	return r.Body.Status == command.Deferred && r.Body.Code.Challenges()
 }
 
 // WithEvidence gives the same command with what the device asked for in a
@@ -45,11 +37,11 @@ func (c *Client) WithEvidence(ctx context.Context, cmd *command.Command, r *comm
 		From: light.Head{Height: int64(r.Body.Height), Hash: r.Body.HeadHash},
 		Read: func(v state.View) error {
 			err := state.ReadRights(v, c.chain, b.Device, r.Body.Epoch, b.Grant)
-			if err == nil && r.Body.Code == command.NotSealed || b.Notarised() {
-				_, err = state.GetSeal(v, b.Device, tx.ID(cmd.ID(c.chain)))
+			if err != nil || r.Body.Code != command.NotSealed && !b.Notarised() {
+				return err
 			}
-			if errors.Is(err, state.NoSeal) {
-				err = nil // the proof says so
+			if _, err = state.GetSeal(v, b.Device, tx.ID(cmd.ID(c.chain))); errors.Is(err, state.NoSeal) {
+				return nil // which is proven too
 			}
 			return err
 		},

@@ -199,6 +199,10 @@ func (e *Error) Error() string { return e.Code.String() + ": " + e.Detail }
 // Unwrap lets errors.Is find the code.
 func (e *Error) Unwrap() error { return e.Code }
 
+// Challenges reports whether a deferred receipt with this code asks the sender for
+// evidence, which leads on from the head that the receipt names.
+func (c Code) Challenges() bool { return c == Stale || c == NotSealed || c == AnchorExpired }
+
 // CodeOf gives the code behind err: OK for nil, Internal for an error that is
 // no refusal.
 func CodeOf(err error) Code {

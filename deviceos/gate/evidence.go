@@ -37,14 +37,3 @@ func (g *Gate) believe(r *request, vouch []byte, h Head) error {
 	g.cfg.Logger.Warn("the owner vouches for a header after the trusting period", "height", h.Height, "device_head", g.cfg.Ledger.Head().Height)
 	return nil
 }
-
-// challenges reports whether the head in a receipt with this code asks the
-// sender for evidence from there on. It is the newest that the device has.
-func challenges(c command.Code) bool {
-	switch c {
-	case command.Stale, command.NotSealed, command.AnchorExpired:
-		return true
-	default:
-		return false
-	}
-}

@@ -123,8 +123,8 @@ func (g *Gate) refusal(r *request, err error) []byte {
 	if code == command.Stale && g.cfg.Ledger.Expired() {
 		code = command.AnchorExpired
 	}
-	if challenges(code) {
-		r.head = g.cfg.Ledger.Head()
+	if code.Challenges() {
+		r.head = g.cfg.Ledger.Head() // the newest, from which evidence is to lead on
 	}
 	if !r.paid {
 		_, ok := g.meter.spend(r.peer, r.now)

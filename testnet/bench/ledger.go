@@ -37,9 +37,8 @@ type ledgerRow struct {
 }
 
 // ledgerBar is the most that our ledger may take, as a multiple of what kvstore
-// takes and one verification on each validator. Both have an index on the disk
-// then, as both have when nobody sets anything: kvstore CometBFT's, ours its own.
-// How ours compares with a kvstore that has none is told beside it.
+// takes and one verification on each validator. It is held against both: kvstore
+// as it is shipped, with an index on the disk as ours has one, and without.
 const ledgerBar = 1.3
 
 // ledgerRows are both ledgers and what one verification of a secp256k1

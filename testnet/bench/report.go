@@ -87,11 +87,7 @@ func (r *Report) ledgerTable(b *strings.Builder) {
 			b.WriteString(" | | | |\n")
 			continue
 		}
-		bar := ""
-		if i == 1 {
-			bar = fmt.Sprintf("%.1f %s", ledgerBar, holds(row.Ratio <= ledgerBar))
-		}
-		fmt.Fprintf(b, " %.2f | %.2f | %.2f | %s |\n", l.Rows[0].PerSec/row.PerSec, ratio(l.Rows[0].CPU, row.CPU), row.Ratio, bar)
+		fmt.Fprintf(b, " %.2f | %.2f | %.2f | %.1f %s |\n", l.Rows[0].PerSec/row.PerSec, ratio(l.Rows[0].CPU, row.CPU), row.Ratio, ledgerBar, holds(row.Ratio <= ledgerBar))
 	}
 	b.WriteString("\n")
 	if l := r.Ledgers.Light; l.Steps > 0 {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/hybridos-net/hybridos/chain/command"
-	"github.com/hybridos-net/hybridos/chain/key"
 	"github.com/hybridos-net/hybridos/chain/light"
 	"github.com/hybridos-net/hybridos/chain/state"
 	"github.com/hybridos-net/hybridos/sdk"
@@ -51,6 +50,6 @@ func (s *session) voucherFor(ctx context.Context, r *keystore.Ring, t target) vo
 		}
 		v := state.Vouch{Device: t.id, Epoch: t.epoch, Height: uint64(h.Height), Hash: h.Hash,
 			Expires: uint64(s.app.cfg.Now().Unix()) + state.MaxVouchLife}
-		return state.SignVouch(s.chain, v, []key.Signer{r.Active()}...), nil
+		return state.SignVouch(s.chain, v, r.Active()), nil
 	}
 }
