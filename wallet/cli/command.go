@@ -133,7 +133,7 @@ func (a *App) inFile(c *cobra.Command, run func(context.Context, *session, *comm
 			}
 			cmd, err := command.Decode([]byte(raw))
 			if err != nil {
-				return doing("read the command", err)
+				return fail(exitInvalid, "bad_command", "use a file that hos command sign wrote", "%s holds no command: %w", args[0], err)
 			}
 			if cmd.Body.Chain != command.Prefix(s.chain) {
 				return doing("read the command", &command.Error{Code: command.WrongChain, Detail: "it is for another ledger"})
